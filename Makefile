@@ -1,0 +1,48 @@
+# Every target creates .venv by itself; a second run finds it there and starts at once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PARTS := boards hls host hw model rtl sim
+export M3VIT_BUILD ?= build
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow bench lint typecheck clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The virtual environment belongs to this checkout alone: an editable install holds absolute paths.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a minute or two the first time)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,dev]'
+	@touch $@
+
+install: $(STAMP) ## Create .venv with everything the demo and the tests need
+
+demo: $(STAMP) ## A photo and a rendered scene through the integer accelerator, every task as a picture
+	@$(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
+
+test: $(STAMP) lint typecheck ## Style, import rules, types and the default tests
+	@$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP) ## The tests that take minutes
+	@$(BIN)/python -m pytest -q -m slow
+
+bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
+	@$(BIN)/m3vit bench
+
+lint: $(STAMP) ## Style (ruff) and the one-way import rule (import-linter)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
+
+# Type checkers want one folder that holds the namespace; links give it without moving anything.
+.typing/m3vit:
+	@mkdir -p $@
+	@for part in $(PARTS); do ln -sfn ../../$$part $@/$$part; done
+
+typecheck: $(STAMP) .typing/m3vit ## Strict types (mypy)
+	@$(BIN)/mypy --no-error-summary
+
+clean: ## Remove what the targets wrote (not .venv)
+	@rm -rf build .typing .pytest_cache .mypy_cache .ruff_cache .hypothesis
