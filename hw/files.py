@@ -23,7 +23,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise WriteError(
-            f"cannot write {path}: {reason}; nothing was left behind, free space or choose another place"
+            f"cannot write {path}: {reason}; nothing was left behind, free space or write elsewhere"
         ) from error
 
 
