@@ -1,0 +1,82 @@
+"""Which bytes of DRAM a command touches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from m3vit.hw.commands.fields import Base, Element, Flag, Op, Post, Store
+from m3vit.hw.commands.word import Command
+from m3vit.hw.layout.sizes import (
+    GELU_BYTES,
+    LAYERNORM_ENTRY_BYTES,
+    expert_bytes,
+    gate_bytes,
+    linear_bytes,
+    qkv_bytes,
+)
+from m3vit.hw.machine import MachineConfig
+
+ELEMENT_BYTES = {Element.INT8: 1, Element.INT16: 2, Element.INT32: 4, Element.PLAN: 4}
+"""DRAM bytes of one element."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """A contiguous range of bytes relative to a base register."""
+
+    base: Base
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """First byte behind the range."""
+        return self.start + self.size
+
+
+def _dma(command: Command) -> Extent:
+    row = command["elements"] * ELEMENT_BYTES[Element(command["element"])]
+    size = max(0, command.tokens - 1) * command["stride"] + row
+    return Extent(base=Base(command["base"]), start=command["address"], size=size)
+
+
+def _package(start: int, size: int) -> Extent:
+    return Extent(base=Base.PACKAGE, start=start, size=size)
+
+
+def _gemm(command: Command, machine: MachineConfig) -> Iterator[Extent]:
+    if command["post"] == Post.QKV:
+        size = qkv_bytes(machine, command["inner"], command["head_dim"])
+    else:
+        size = linear_bytes(machine, command["inner"], command["outputs"])
+    yield _package(command["weights"], size)
+    if command.src is Store.IMAGE:
+        rows = command.tokens * command["inner"]
+        yield Extent(base=Base.IMAGE, start=command["source"], size=rows)
+
+
+def _experts(command: Command, machine: MachineConfig) -> Iterator[Extent]:
+    one = expert_bytes(machine, command["width"], command["hidden"])
+    yield _package(command["weights"], (command["experts"] - 1) * command["stride"] + one)
+    yield _package(command["gelu"], GELU_BYTES)
+
+
+def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
+    """Ranges read; for GATE those of task 0 (the task's own are checked when it is known)."""
+    if command.op is Op.DMA and not command.flags & Flag.WRITE:
+        yield _dma(command)
+    elif command.op is Op.NORM:
+        yield _package(command["table"], command["width"] * LAYERNORM_ENTRY_BYTES)
+    elif command.op is Op.GEMM:
+        yield from _gemm(command, machine)
+    elif command.op is Op.GATE:
+        yield _package(
+            command["weights"], gate_bytes(machine, command["width"], command["experts"])
+        )
+    elif command.op is Op.EXPERTS:
+        yield from _experts(command, machine)
+
+
+def writes_of(command: Command) -> Iterator[Extent]:
+    """Ranges written."""
+    if command.op is Op.DMA and command.flags & Flag.WRITE:
+        yield _dma(command)

@@ -1,0 +1,48 @@
+"""The static memory image: named regions, one behind the other, each aligned."""
+
+from dataclasses import asdict, dataclass, field
+
+from m3vit.hw.layout.sizes import ALIGNMENT, aligned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """A named range of weights.bin; ``kind`` groups regions in reports of DRAM bytes."""
+
+    name: str
+    kind: str
+    offset: int
+    size: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, fit for JSON."""
+        return asdict(self)
+
+
+@dataclass
+class MemoryImage:
+    """Collects regions while the program is emitted."""
+
+    regions: list[Region] = field(default_factory=list)
+    _chunks: list[bytes] = field(default_factory=list)
+    _size: int = 0
+
+    def place(self, name: str, kind: str, data: bytes) -> int:
+        """Append ``data`` as a region and return its address, a multiple of 64."""
+        offset = self._size
+        self.regions.append(Region(name=name, kind=kind, offset=offset, size=len(data)))
+        self._chunks += [data, bytes(aligned(len(data)) - len(data))]
+        self._size += aligned(len(data))
+        return offset
+
+    def place_many(self, name: str, kind: str, parts: list[bytes]) -> tuple[int, int]:
+        """Append equally long ``parts`` at a common stride; return address and stride."""
+        stride = aligned(max(map(len, parts)))
+        data = b"".join(part + bytes(stride - len(part)) for part in parts)
+        return self.place(name, kind, data), stride
+
+    @property
+    def data(self) -> bytes:
+        """The image."""
+        assert self._size % ALIGNMENT == 0
+        return b"".join(self._chunks)

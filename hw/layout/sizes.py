@@ -1,0 +1,46 @@
+"""Sizes in bytes of what the machine streams: panels, tables, experts."""
+
+from m3vit.hw.machine import MachineConfig
+
+ALIGNMENT = 64
+"""Every region starts at a multiple of this, one full burst of a 128-bit port's four beats."""
+
+PARAMETER_BYTES = 8
+"""Record of one column in front of a panel: bias int32, factor u16, flags u16."""
+
+LAYERNORM_ENTRY_BYTES = 8
+"""gamma int16, zero int16, beta int32."""
+
+GELU_BYTES = 512
+"""Two tables of 256 int8."""
+
+
+def aligned(size: int) -> int:
+    """``size`` rounded up to the alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def panel_bytes(machine: MachineConfig, inner: int) -> int:
+    """Parameters and tiles of one panel with ``inner`` contraction steps."""
+    tiles = -(-inner // machine.rows)
+    return machine.panel * PARAMETER_BYTES + tiles * machine.tile_bytes
+
+
+def linear_bytes(machine: MachineConfig, inner: int, outputs: int) -> int:
+    """All panels of a linear layer."""
+    return -(-outputs // machine.panel) * panel_bytes(machine, inner)
+
+
+def qkv_bytes(machine: MachineConfig, inner: int, head_dim: int) -> int:
+    """V, K and Q panels of one round of heads: each group makes its own head's columns."""
+    return 3 * -(-head_dim // machine.columns) * panel_bytes(machine, inner)
+
+
+def gate_bytes(machine: MachineConfig, inner: int, experts: int) -> int:
+    """Gate panels of one task: two columns an expert."""
+    return linear_bytes(machine, inner, 2 * experts)
+
+
+def expert_bytes(machine: MachineConfig, width: int, hidden: int) -> int:
+    """Both layers of one expert."""
+    return linear_bytes(machine, width, hidden) + linear_bytes(machine, hidden, width)
