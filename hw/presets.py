@@ -22,7 +22,7 @@ _SEMSEG, _DEPTH, _NORMALS = TaskKind.SEGMENTATION, TaskKind.DEPTH, TaskKind.NORM
 _EDGES, _SALIENCY, _PARTS = TaskKind.EDGES, TaskKind.SALIENCY, TaskKind.PARTS
 
 SCENE_TASKS = (
-    _task("segmentation", _SEMSEG, 7),
+    _task("segmentation", _SEMSEG, 8),
     _task("depth", _DEPTH, 1),
     _task("normals", _NORMALS, 3),
     _task("edges", _EDGES, 1),
