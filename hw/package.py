@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from m3vit.hw.commands.word import Command, decode_all, encode
-from m3vit.hw.compiler.heads import head_from_memory, place_head
+from m3vit.hw.compiler.builder import Program
+from m3vit.hw.compiler.heads import head_from_memory
 from m3vit.hw.compiler.memory import Region
-from m3vit.hw.compiler.program import Program
 from m3vit.hw.compiler.tracing import TraceRegion
 from m3vit.hw.config import ModelConfig, digest_of
 from m3vit.hw.errors import DigestMismatchError, PackageError
@@ -74,10 +74,6 @@ def write_package(path: Path, program: Program, golden: dict[str, np.ndarray[Any
         WriteError: the file system refused; an older package at ``path`` is untouched.
     """
     model = program.model
-    heads = [
-        place_head(program.memory, task.name, head)
-        for task, head in zip(model.config.tasks, model.heads, strict=True)
-    ]
     with directory_atomic(path) as work:
         write_bytes(work / WEIGHTS, program.memory.data)
         write_bytes(work / COMMANDS, b"".join(map(encode, program.commands)))
@@ -91,7 +87,7 @@ def write_package(path: Path, program: Program, golden: dict[str, np.ndarray[Any
             "residual_fraction": model.residual_fraction,
             "regions": [region.to_dict() for region in program.memory.regions],
             "trace": [region.to_dict() for region in program.trace.regions],
-            "heads": heads,
+            "heads": program.heads,
             "files": {name: _file_entry(work / name) for name in (WEIGHTS, COMMANDS, GOLDEN)},
         }
         digest = digest_of(manifest)
