@@ -18,10 +18,10 @@ from m3vit.hw.errors import ConfigurationError
 from m3vit.model.data.sample import Sample
 from m3vit.model.data.scenes_camera import Dice, Image
 from m3vit.model.data.scenes_cast import MAX_DEPTH, SKY, Pose, View, see
-from m3vit.model.data.scenes_layout import BACKGROUND, Plane, Scene, draw_scene
+from m3vit.model.data.scenes_layout import Plane, Scene, draw_scene
 from m3vit.model.data.scenes_light import photograph, shade
 from m3vit.model.data.scenes_materials import albedo, stick
-from m3vit.model.data.scenes_objects import Solid
+from m3vit.model.data.scenes_objects import BACKGROUND, Solid
 
 SCENE_CLASSES = ("background", "floor", "ball", "box", "cylinder", "cone", "cup", "plate")
 """Names of the segmentation classes; walls and sky are background."""
@@ -112,12 +112,13 @@ def _paint_solid(scene: Scene, view: View, layers: _Layers, solid: Solid, index:
     for c, field in enumerate(layers.normals):
         field[seen] = (n0 * pose.axes[0][c] + n1 * pose.axes[1][c] + n2 * pose.axes[2][c]) * scale
     u, v = local[0] + 0.7 * local[1], local[2] + 0.4 * local[1]
-    colour = albedo(solid.material, u, v)
-    if solid.filling is not solid.material:
-        inside = np.flatnonzero(face == 2)
-        colour[:, inside] = albedo(solid.filling, u[inside], v[inside])
+    colour = albedo(solid.materials[0], u, v)
+    for number, material in enumerate(solid.materials):
+        if material is not solid.materials[0]:
+            part = np.flatnonzero(face == number)
+            colour[:, part] = albedo(material, u[part], v[part])
     layers.colour[:, seen] = colour
-    layers.gloss[seen] = solid.material.gloss
+    layers.gloss[seen] = solid.materials[0].gloss
     layers.face[seen] = np.uint8(3 * index) + face
 
 

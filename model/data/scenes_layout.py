@@ -1,13 +1,14 @@
 """What stands where: the random description of a scene, in metres, before anything is drawn."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from m3vit.model.data.scenes_camera import Camera, Dice, Vector, look_at, unit
+from m3vit.model.data.scenes_makers import draw_object
 from m3vit.model.data.scenes_materials import Material, Patch, draw_material
-from m3vit.model.data.scenes_objects import Solid, draw_object
+from m3vit.model.data.scenes_objects import BACKGROUND, FLOOR, Solid
 
-BACKGROUND, FLOOR = 0, 1
+_GROUND = ("plain", "mottled", "mottled", "speckled", "stripes", "checks", "tiles", "wood", "wood")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ def _floor(dice: Dice, height: float, patterns: int = 3) -> Plane:
         offset=height,
         u=(1.0, 0.0, 0.0),
         v=(0.0, 1.0, 0.0),
-        material=draw_material(dice),
+        material=draw_material(dice, _GROUND),
         patches=patches,
     )
 
@@ -130,7 +131,7 @@ def _draw_planes(dice: Dice, distance: float) -> tuple[Plane, ...]:
     if dice.chance(0.35):
         top = planes.pop()
         edges = (-dice.uniform(0.3, 2), dice.uniform(0.3, 2), -9.0, dice.uniform(0.2, 1.0))
-        planes.append(_table(top, edges))
+        planes.append(_table(dice, top, edges))
         planes.append(_floor(dice, -dice.uniform(0.4, 0.9)))
         behind = max(behind, edges[3] + dice.uniform(0.02, 1.5))
     if dice.chance(0.65):
@@ -143,31 +144,26 @@ def _draw_planes(dice: Dice, distance: float) -> tuple[Plane, ...]:
     return tuple(planes)
 
 
-def _table(top: Plane, edges: tuple[float, float, float, float]) -> Plane:
-    return Plane(
-        label=top.label,
-        normal=top.normal,
-        offset=top.offset,
-        u=top.u,
-        v=top.v,
-        material=top.material,
-        limits=edges,
-        patches=top.patches,
-    )
+def _table(dice: Dice, top: Plane, edges: tuple[float, float, float, float]) -> Plane:
+    """End ``top`` at ``edges`` (left, right, near, far), turned by up to some 40 degrees."""
+    turn = dice.uniform(-0.8, 0.8) if dice.chance(0.6) else 0.0
+    x, y, _ = unit((1.0, turn, 0.0))
+    return replace(top, u=(x, y, 0.0), v=(-y, x, 0.0), limits=edges)
 
 
 def _draw_stacks(
     dice: Dice, planes: tuple[Plane, ...], reach: float, distance: float
 ) -> list[list[Solid]]:
     wanted, placed = dice.integer(1, 7), list[tuple[float, float, float]]()
-    scale = dice.uniform(0.8, 1.5) * (0.3 + 0.8 * distance)
+    scale = dice.uniform(0.9, 1.8) * (0.3 + 0.8 * distance)
     stacks: list[list[Solid]] = []
     for _ in range(5 * wanted):
         if len(stacks) == wanted:
             break
         size = dice.uniform(0.06, 0.13) * scale
-        x = dice.uniform(-0.9, 0.9) * reach
-        y = dice.uniform(-0.35, 0.75) * min(distance, 1.2)
+        spread = 1.0 if stacks else 0.3  # the first object stands near the middle
+        x = dice.uniform(-0.9, 0.9) * reach * spread
+        y = dice.uniform(-0.35, 0.75) * min(distance, 1.2) * spread
         if _is_free(x, y, size, planes, placed):
             placed.append((x, y, size))
             stacks.append(draw_object(dice, x, y, size))
@@ -188,7 +184,8 @@ def _is_free(
                 return False
         if plane.limits is not None:
             left, right, _, rear = plane.limits
-            if not (left + size * 0.6 < x < right - size * 0.6 and y < rear - size * 0.6):
+            along, deep = plane.u[0] * x + plane.u[1] * y, plane.v[0] * x + plane.v[1] * y
+            if not (left + size * 0.6 < along < right - size * 0.6 and deep < rear - size * 0.6):
                 return False
     return all(
         (x - a) * (x - a) + (y - b) * (y - b) > (size + r) * (size + r) for a, b, r in placed

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from m3vit.model.data.scenes_camera import Dice, Image, Vector, add_scaled
+from m3vit.model.data.scenes_camera import Dice, Image, Vector, add_scaled, dot
 from m3vit.model.data.scenes_cast import SKY, View, blocked
 from m3vit.model.data.scenes_layout import Scene
 
@@ -60,17 +60,20 @@ def _openness(scene: Scene, view: View, normals: tuple[Image, Image, Image]) -> 
     """
     x, y, z = view.points
     up = scene.camera.rotate((0.0, 0.0, 1.0))
-    open_ = 0.85 + 0.15 * dot_image(normals, up)
-    for solid in scene.solids:
+    open_: Image = 0.85 + 0.15 * dot_image(normals, up)
+    distance = x * x + y * y + z * z
+    for index, solid in enumerate(scene.solids, len(scene.planes)):
         a, b, low, high = solid.shape.bounds
         middle = add_scaled(solid.origin, solid.axes[2], (low + high) / 2)
-        centre = scene.camera.view(middle)
+        c = scene.camera.view(middle)
         r = min(a, b, (high - low) / 2)
-        dx, dy, dz = centre[0] - x, centre[1] - y, centre[2] - z
-        square = dx * dx + dy * dy + dz * dz + r * r * 0.2
-        cosine = normals[0] * dx + normals[1] * dy + normals[2] * dz
-        hidden = np.clip(cosine * (r * r) / (square * np.sqrt(square)), 0, 0.8)
-        open_ = open_ * (1.0 - hidden)
+        square = distance - 2.0 * dot_image(view.points, c) + dot(c, c)
+        # Farther off, less than 5 % are hidden.
+        rows = np.flatnonzero((square < 20 * r * r) & (view.surface != index))
+        square = square[rows] + r * r * 0.2
+        nx, ny, nz = (n[rows] for n in normals)
+        cosine = nx * (c[0] - x[rows]) + ny * (c[1] - y[rows]) + nz * (c[2] - z[rows])
+        open_[rows] *= 1.0 - np.clip(cosine * (r * r) / (square * np.sqrt(square)), 0, 0.8)
     return open_
 
 

@@ -39,7 +39,7 @@ class Patch:
 def draw_colour(dice: Dice, saturation: float, low: float = 0.03, high: float = 0.95) -> Vector:
     """Draw a colour: a grey level, pulled apart into channels by ``saturation``."""
     level = dice.uniform(low, high)
-    channels = [level + saturation * dice.uniform(-0.5, 0.5) for _ in range(3)]
+    channels = [level + saturation * dice.uniform(-1, 1) for _ in range(3)]
     r, g, b = (min(1.0, max(0.02, c)) for c in channels)
     return (r, g, b)
 
@@ -55,8 +55,12 @@ def draw_material(dice: Dice, patterns: tuple[str, ...] = PATTERNS) -> Material:
     """Draw a material for a surface seen from about a metre."""
     pattern = dice.pick(patterns)
     warm = dice.chance(0.5) or pattern == "wood"
-    first = draw_warm(dice) if warm else draw_colour(dice, dice.uniform(0, 0.9))
-    second = draw_colour(dice, dice.uniform(0, 0.9))
+    first = (
+        draw_warm(dice)
+        if warm
+        else draw_colour(dice, 0.9 * dice.uniform(0, 1) * dice.uniform(0, 1))
+    )
+    second = draw_colour(dice, 0.9 * dice.uniform(0, 1) * dice.uniform(0, 1))
     if pattern == "wood" or dice.chance(0.5):
         shade = dice.uniform(0.35, 0.9)
         second = (first[0] * shade, first[1] * shade, first[2] * shade)

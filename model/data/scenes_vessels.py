@@ -1,4 +1,4 @@
-"""Hollow solids of revolution: cups, bowls and plates, with something to drink or eat inside."""
+"""Hollow solids of revolution: cups and plates, perhaps filled, and the handles of cups."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from m3vit.model.data.scenes_camera import Image
-from m3vit.model.data.scenes_solids import Ray, disc, side, side_normal_z
+from m3vit.model.data.scenes_solids import FAR, Ray, disc, side, side_normal_z
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +51,41 @@ class Vessel:
         radial = sign * ~flat
         face = np.where(is_filling, np.uint8(2), within & ~is_rim)
         return (p[0] * radial, p[1] * radial, nz), face
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """A short pipe along z (0 to ``width``), of which only x >= ``cut`` exists: a handle."""
+
+    outer: float
+    wall: float
+    width: float
+    cut: float
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Half extents in x and y, lowest and highest z."""
+        return self.outer, self.outer, 0.0, self.width
+
+    def cast(self, origin: Ray, direction: Ray) -> Image:
+        """Distance to the near surface."""
+        inner = self.outer - self.wall
+        candidates = (
+            *side(origin, direction, self.outer, self.outer, self.width, 0.0),
+            *side(origin, direction, inner, inner, self.width, 0.0),
+            disc(origin, direction, 0.0, self.outer, inner),
+            disc(origin, direction, self.width, self.outer, inner),
+        )
+        nearest = np.full_like(candidates[0], FAR)
+        for t in candidates:
+            t = np.where(origin[0] + t * direction[0] >= self.cut, t, FAR)
+            nearest = np.minimum(nearest, t)
+        return nearest
+
+    def surface(self, p: Ray) -> tuple[Ray, Any]:
+        """Normal out of the material and face (always 0)."""
+        middle = self.outer - self.wall / 2
+        within = p[0] * p[0] + p[1] * p[1] < middle * middle
+        first, last = p[2] < 1e-4, p[2] > self.width - 1e-4
+        radial = np.where(within, np.float32(-1), np.float32(1)) * ~(first | last)
+        return (p[0] * radial, p[1] * radial, last.astype(np.float32) - first), 0
