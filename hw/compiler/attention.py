@@ -8,6 +8,7 @@ from m3vit.hw.quantised import Attention
 
 
 def emit_attention(program: Program, attention: Attention, block: int) -> None:
+    """Q, K, V and A*V of every round of heads, then the projection into the residual."""
     groups, heads = program.machine.groups, program.model.config.heads
     for first in range(0, heads, groups):
         live = min(groups, heads - first)

@@ -9,6 +9,7 @@ from m3vit.hw.quantised import Linear
 
 
 def place_linear(program: Program, name: str, kind: str, layer: Linear) -> int:
+    """Pack ``layer`` in natural order and return its address."""
     columns = natural_columns(program.machine, layer.bias.size)
     return program.memory.place(name, kind, pack(layer, columns, program.machine))
 
@@ -29,6 +30,7 @@ def emit_gemm(
     tokens: int,
     first_token: int,
 ) -> None:
+    """A layer whose requantised sums are added to the residual from ``first_token`` on."""
     outputs, inner = layer.weight.shape
     program.emit(
         Op.GEMM,

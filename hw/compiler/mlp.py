@@ -12,6 +12,7 @@ from m3vit.hw.quantised import Block, Expert, Gate
 
 
 def emit_mlp(program: Program, block: Block, number: int) -> None:
+    """The block's gate, if it has one, its GELU tables and all its experts or chunks."""
     config, machine = program.model.config, program.machine
     flags = Flag.IDENTITY
     if block.gates:
