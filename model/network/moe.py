@@ -1,5 +1,7 @@
 """The mixture-of-experts layer: route every token, run the live experts, sum by weight."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,13 @@ from m3vit.hw.config import GateKind, ModelConfig
 from m3vit.model.network.context import Context
 from m3vit.model.network.experts import Experts
 from m3vit.model.network.gate import Gate, Routing, balance, choose
+
+
+def _row_precision(rows: Tensor) -> AbstractContextManager[object]:
+    # On a CPU, bfloat16 products are compiled per shape, and expert row counts change every step.
+    if rows.device.type == "cpu" and rows.dtype is not torch.bfloat16:
+        return torch.autocast("cpu", enabled=False)
+    return nullcontext()
 
 
 class Moe(nn.Module):
@@ -64,7 +73,8 @@ class Moe(nn.Module):
         order = torch.argsort(pairs, stable=True)
         counts = torch.bincount(pairs, minlength=self.number).tolist()
         rows = x.flatten(0, 1)[order // self.top_k]
-        outputs = self.experts(rows, counts, context)
+        with _row_precision(rows):
+            outputs = self.experts(rows, counts, context)
         # Gathered back to (token, rank): the sum's order then depends on nothing but the ranks.
         ranked = outputs[torch.argsort(order)].view(*routing.indices.shape, x.shape[-1])
         return (routing.weights.unsqueeze(-1) * ranked).sum(-2)

@@ -1,0 +1,180 @@
+"""The training loop: alternate tasks, average weights, log, keep what a resumption needs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from m3vit.hw.config import ModelConfig, TaskConfig
+from m3vit.hw.errors import M3vitError
+from m3vit.model.checkpoint import save_checkpoint
+from m3vit.model.images import normalise
+from m3vit.model.network import M3ViT
+from m3vit.model.train.batches import Source, draw
+from m3vit.model.train.distributed import Processes, average_buffers, average_gradients
+from m3vit.model.train.log import TrainLog
+from m3vit.model.train.losses import LOSS_WEIGHTS, task_loss
+from m3vit.model.train.optimiser import WeightAverage, learning_rate, make_optimiser
+from m3vit.model.train.prior import start_from_constants
+from m3vit.model.train.settings import TrainSettings
+from m3vit.model.train.state import load_state, save_state
+
+
+class DivergedError(M3vitError):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Where a run writes, and how often (in steps)."""
+
+    folder: Path
+    save_every: int = 1000
+    log_every: int = 100
+    quiet: bool = False
+
+    @property
+    def state(self) -> Path:
+        """What a resumption needs."""
+        return self.folder / "state.pt"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The averaged weights."""
+        return self.folder / "checkpoint.npz"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line."""
+        return self.folder / "log.jsonl"
+
+
+class Trainer:
+    """One process of a training run."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        settings: TrainSettings,
+        source: Source,
+        outputs: Outputs,
+        device: torch.device,
+        processes: Processes,
+    ) -> None:
+        self.config, self.settings, self.source = config, settings, source
+        self.outputs, self.device, self.processes = outputs, device, processes
+        torch.manual_seed(settings.seed)
+        network = M3ViT(config)
+        start_from_constants(network, config, source, settings.seed)
+        network.set_regularisation(settings.drop_path, settings.gate_noise)
+        self.network = network.to(device=device, memory_format=torch.channels_last)
+        if processes.size > 1 and device.type == "cuda":
+            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
+        self.average = WeightAverage(self.network, settings.ema)
+        self.optimiser = make_optimiser(self.network, settings)
+        self.step = 0
+
+    def resume(self) -> None:
+        """Continue from the folder's state; errors as `load_state`."""
+        self.step = load_state(
+            self.outputs.state,
+            self.config,
+            self.settings,
+            self.network,
+            self.average,
+            self.optimiser,
+        )
+
+    def run(self, steps: int | None = None) -> None:
+        """Train until step ``steps`` (by default all that the settings name)."""
+        last = self.settings.steps if steps is None else steps
+        log = TrainLog(self.outputs.log, self.step, self.outputs.quiet) if self._leads else None
+        meters = _Meters(self.device)
+        self.network.train()
+        while self.step < last:
+            self._train_step(meters)
+            self.step += 1
+            if log and (self.step % self.outputs.log_every == 0 or self.step == last):
+                meters.report(log, self)
+            if self.step % self.outputs.save_every == 0 or self.step == last:
+                self.save()
+
+    @property
+    def _leads(self) -> bool:
+        return self.processes.leads
+
+    def _tasks(self) -> list[TaskConfig]:
+        count, tasks = self.settings.tasks_per_step, self.config.tasks
+        return [tasks[(self.step * count + i) % len(tasks)] for i in range(count)]
+
+    def _train_step(self, meters: "_Meters") -> None:
+        rank = self.processes.rank
+        # Seeding every step leaves no generator state to be saved for a resumption.
+        torch.manual_seed(hash((self.settings.seed, self.step, rank)) & 0xFFFFFFFF)
+        self.optimiser.zero_grad()
+        indices = draw(self.source, self.settings.seed, self.step, rank, self.settings.batch)
+        for task in self._tasks():
+            self._backward(task, indices, meters)
+        average_gradients(self.network, self.processes)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.settings, self.step)
+        self.optimiser.step()
+        average_buffers(self.network, self.processes)
+        self.average.update(self.network.state_dict(), self.step)
+
+    def _backward(self, task: TaskConfig, indices: NDArray[np.int64], meters: "_Meters") -> None:
+        images, target = self.source.batch(indices, task.kind)
+        pixels = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
+        low = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            prediction = self.network(pixels, task.name)
+        loss = task_loss(task.kind, prediction, target.to(self.device))
+        balance = self.network.balance_loss()
+        total = LOSS_WEIGHTS[task.kind] * loss + self.settings.balance_weight * balance
+        (total / self.settings.tasks_per_step).backward()
+        meters.add(task.name, loss.detach(), balance.detach())
+
+    def save(self) -> None:
+        """Write the resumable state and the averaged weights."""
+        if not self._leads:
+            return
+        parts = (self.network, self.average, self.optimiser)
+        save_state(self.outputs.state, self.config, self.settings, *parts, self.step)
+        save_checkpoint(self.outputs.checkpoint, self.config, self.average.values)
+
+
+class _Meters:
+    """Sums of losses since the last report."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._clear()
+
+    def _clear(self) -> None:
+        self._losses: dict[str, list[Tensor]] = {}
+        self._balance: list[Tensor] = []
+
+    def add(self, task: str, loss: Tensor, balance: Tensor) -> None:
+        self._losses.setdefault(task, []).append(loss)
+        self._balance.append(balance)
+
+    def report(self, log: TrainLog, trainer: Trainer) -> None:
+        losses = {t: round(float(torch.stack(v).mean()), 5) for t, v in self._losses.items()}
+        if not all(map(torch.isfinite, map(torch.tensor, losses.values()))):
+            raise DivergedError(
+                f"the loss is not finite at step {trainer.step}: {losses}; lower the learning rate"
+            )
+        settings = trainer.settings
+        entry = {
+            "step": trainer.step,
+            "losses": dict(sorted(losses.items())),
+            "balance": round(float(torch.stack(self._balance).mean()), 4),
+            "learning_rate": learning_rate(settings, trainer.step - 1),
+        }
+        images = settings.batch * settings.tasks_per_step * trainer.processes.size
+        log.write(entry, settings.steps, images)
+        self._clear()
