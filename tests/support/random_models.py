@@ -34,7 +34,7 @@ from m3vit.hw.quantised import (
 )
 
 NORM_SPREAD = 32.0
-QUERY_SPREAD, KEY_SPREAD, VALUE_SPREAD, OUTPUT_SPREAD = 30.0, 35.0, 40.0, 15.0
+QUERY_SPREAD, KEY_SPREAD, VALUE_SPREAD, OUTPUT_SPREAD = 30.0, 35.0, 30.0, 32.0
 IMAGE_SPREAD = 60.0
 FEATURE_SPREAD = 60.0
 GELU_LOW, GELU_HIGH = -3.0, 4.0
@@ -171,7 +171,7 @@ def _attention(rng: np.random.Generator, config: ModelConfig, unit: float) -> At
         value=value,
         score_shift=np.clip(np.round(score), 0, 15).astype(np.uint8),
         output_gain=rng.integers(1 << 15, 1 << 16, config.heads).astype(np.uint16),
-        output_shift=rng.integers(0, 4, config.heads).astype(np.uint8),
+        output_shift=rng.integers(0, 2, config.heads).astype(np.uint8),
         proj=random_linear(
             rng, square, Spread(deviation=OUTPUT_SPREAD), Spread(deviation=0.3 * unit)
         ),
