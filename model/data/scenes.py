@@ -72,7 +72,7 @@ def _paint(scene: Scene, view: View) -> _Layers:
     layers = _Layers(
         colour=np.zeros((3, count), np.float32),
         gloss=np.zeros(count, np.float32),
-        normals=tuple(np.zeros((3, count), np.float32)),  # type: ignore[arg-type]
+        normals=tuple(np.zeros((3, count), np.float32)),
         face=np.full(count, SKY, np.uint8),
     )
     for index, plane in enumerate(scene.planes):

@@ -124,22 +124,31 @@ def _cast_solid(
 
 
 def blocked(
-    scene: Scene, view: View, light: Vector, normals: tuple[Image, Image, Image]
+    scene: Scene,
+    view: View,
+    light: Vector,
+    normals: tuple[Image, Image, Image],
+    facing: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Pixels [N] whose way towards ``light`` (camera frame) a solid bars."""
+    """Pixels [N] whose way towards ``light`` (camera frame) a solid bars, where ``facing`` it."""
     x, y, z = (p + n * 0.003 for p, n in zip(view.points, normals, strict=True))
     along = light[0] * x + light[1] * y + light[2] * z
-    square = x * x + y * y + z * z
+    spread = x * x + y * y + z * z - along * along
+    spread[~facing] = np.inf
     barred = np.zeros(x.shape, bool)
-    for solid in scene.solids:
+    for index, solid in enumerate(scene.solids, len(scene.planes)):
         pose = Pose.of(solid, scene.camera)
         centre, radius = _ball_around(solid, pose)
-        ahead = dot(centre, light) - along
-        gap = square - 2.0 * (centre[0] * x + centre[1] * y + centre[2] * z)
-        near = gap + dot(centre, centre) - ahead * ahead < radius * radius
-        rows = np.flatnonzero(near & (ahead > -radius) & ~barred)
+        ahead = dot(centre, light)
+        side = add_scaled(centre, light, -ahead)
+        # Squared distance of the light's path from the centre: spread - 2 side . p + side^2.
+        gap = spread - (2 * side[0] * x + 2 * side[1] * y + 2 * side[2] * z)
+        near = gap < radius * radius - dot(side, side)
+        rows = np.flatnonzero(near & (along < ahead + radius))
+        if not solid.shape.hollow:
+            rows = rows[view.surface[rows] != index]
         if rows.size:
-            barred[rows] = _bars(solid, pose, light, (x[rows], y[rows], z[rows]))
+            barred[rows] |= _bars(solid, pose, light, (x[rows], y[rows], z[rows]))
     return barred
 
 

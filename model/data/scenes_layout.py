@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from m3vit.model.data.scenes_camera import Camera, Dice, Vector, look_at, unit
+from m3vit.model.data.scenes_camera import Camera, Dice, Vector, add_scaled, dot, look_at, unit
 from m3vit.model.data.scenes_makers import draw_object
 from m3vit.model.data.scenes_materials import Material, Patch, draw_material
 from m3vit.model.data.scenes_objects import BACKGROUND, FLOOR, Solid
@@ -52,10 +52,11 @@ class Scene:
 
 def draw_scene(dice: Dice, height: int, width: int) -> Scene:
     """Draw a scene that suits an image of ``height`` x ``width`` pixels."""
-    camera, distance = _draw_camera(dice, math.sqrt(height * width))
+    close = dice.chance(0.25)
+    camera, distance = _draw_camera(dice, math.sqrt(height * width), close)
     reach = distance * 0.5 * width / camera.focal
     planes = _draw_planes(dice, distance)
-    stacks = _draw_stacks(dice, planes, reach, distance)
+    stacks = _draw_stacks(dice, planes, reach, camera, distance, close)
     return Scene(
         camera=camera,
         lighting=_draw_lighting(dice),
@@ -65,8 +66,11 @@ def draw_scene(dice: Dice, height: int, width: int) -> Scene:
     )
 
 
-def _draw_camera(dice: Dice, extent: float) -> tuple[Camera, float]:
+def _draw_camera(dice: Dice, extent: float, close: bool) -> tuple[Camera, float]:
+    """Draw a camera and its distance in metres from the middle of the scene."""
     distance = 0.45 + 1.6 * dice.uniform(0, 1) * dice.uniform(0.2, 1)
+    if close:
+        distance = dice.uniform(0.35, 0.65)
     sine = dice.uniform(0.12, 0.93)
     ahead = distance * math.sqrt(1 - sine * sine)
     target = (dice.uniform(-0.1, 0.1), dice.uniform(-0.05, 0.1), dice.uniform(0, 0.12))
@@ -152,10 +156,15 @@ def _table(dice: Dice, top: Plane, edges: tuple[float, float, float, float]) -> 
 
 
 def _draw_stacks(
-    dice: Dice, planes: tuple[Plane, ...], reach: float, distance: float
+    dice: Dice,
+    planes: tuple[Plane, ...],
+    reach: float,
+    camera: Camera,
+    distance: float,
+    close: bool,
 ) -> list[list[Solid]]:
-    wanted, placed = dice.integer(1, 7), list[tuple[float, float, float]]()
-    scale = dice.uniform(0.9, 1.8) * (0.3 + 0.8 * distance)
+    wanted, placed = dice.integer(1, 3 if close else 7), list[tuple[float, float, float]]()
+    scale = dice.uniform(0.9, 1.8) * (0.3 + 0.8 * distance) * (1.7 if close else 1.0)
     stacks: list[list[Solid]] = []
     for _ in range(5 * wanted):
         if len(stacks) == wanted:
@@ -164,7 +173,9 @@ def _draw_stacks(
         spread = 1.0 if stacks else 0.3  # the first object stands near the middle
         x = dice.uniform(-0.9, 0.9) * reach * spread
         y = dice.uniform(-0.35, 0.75) * min(distance, 1.2) * spread
-        if _is_free(x, y, size, planes, placed):
+        away = add_scaled(camera.position, (x, y, 0.8 * size), -1.0)
+        roomy = dot(away, away) > (2.0 * size + 0.03) * (2.0 * size + 0.03)
+        if roomy and _is_free(x, y, size, planes, placed):
             placed.append((x, y, size))
             stacks.append(draw_object(dice, x, y, size))
     return stacks

@@ -23,7 +23,7 @@ def shade(
     """
     light = scene.camera.rotate(scene.lighting.direction)
     facing = np.maximum(dot_image(normals, light), 0)
-    lit = (~blocked(scene, view, light, normals)).astype(np.float32).reshape(shape)
+    lit = (~blocked(scene, view, light, normals, facing > 0)).astype(np.float32).reshape(shape)
     facing *= soften(soften(lit, 0.25), 0.25).reshape(-1)
     ambient = _openness(scene, view, normals)
     glint = facing * gloss * _highlight(view, normals, light)
@@ -37,7 +37,8 @@ def shade(
 
 def dot_image(a: tuple[Image, Image, Image], b: Vector) -> Image:
     """Scalar product of a field of vectors with one vector."""
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    product: Image = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return product
 
 
 def _highlight(view: View, normals: tuple[Image, Image, Image], light: Vector) -> Image:
@@ -46,7 +47,7 @@ def _highlight(view: View, normals: tuple[Image, Image, Image], light: Vector) -
     hx, hy, hz = light[0] - x / length, light[1] - y / length, light[2] - z / length
     square = hx * hx + hy * hy + hz * hz + np.float32(1e-6)
     aligned = np.maximum(normals[0] * hx + normals[1] * hy + normals[2] * hz, 0)
-    power = aligned * aligned / square
+    power: Image = aligned * aligned / square
     for _ in range(4):
         power = power * power
     return power
@@ -89,14 +90,15 @@ def _fill_sky(scene: Scene, view: View, shape: tuple[int, int], out: Image) -> N
 
 def soften(image: Image, amount: float) -> Image:
     """Blur [..., H, W] with (amount, 1 - 2 amount, amount) along rows and columns."""
-    for axis in (-1, -2):
-        moved = np.moveaxis(image, axis, -1)
-        blurred = moved * np.float32(1 - 2 * amount)
-        blurred[..., 1:] += moved[..., :-1] * np.float32(amount)
-        blurred[..., :-1] += moved[..., 1:] * np.float32(amount)
-        blurred[..., 0] += moved[..., 0] * np.float32(amount)
-        blurred[..., -1] += moved[..., -1] * np.float32(amount)
-        image = np.moveaxis(blurred, -1, axis)
+    for last in (True, False):
+        share = image * np.float32(amount)
+        image = image * np.float32(1 - 2 * amount)
+        # Views with the blurred axis first; the picture's border is repeated.
+        to, give = (a.swapaxes(0, -1) if last else np.moveaxis(a, -2, 0) for a in (image, share))
+        to[1:] += give[:-1]
+        to[:-1] += give[1:]
+        to[0] += give[0]
+        to[-1] += give[-1]
     return image
 
 

@@ -91,7 +91,8 @@ def noise_texture(index: int) -> Image:
         detail = values[used : used + size * size].reshape(size, size)
         field, used, total = field + detail * weight, used + size * size, total + weight
     low, high = field.min(), field.max()
-    return ((field - low) / (high - low)).reshape(-1).astype(np.float32)
+    texture: Image = ((field - low) / (high - low)).reshape(-1).astype(np.float32)
+    return texture
 
 
 def _upsample(field: Image, axis: int) -> Image:
@@ -110,7 +111,8 @@ def _noise(material: Material, u: Image, v: Image) -> Image:
 
 def _wave(x: Image) -> Image:
     """Triangle wave of period one between 0 and 1."""
-    return np.abs((x - np.floor(x)) * 2.0 - 1.0)
+    wave: Image = np.abs((x - np.floor(x)) * 2.0 - 1.0)
+    return wave
 
 
 def mixing(material: Material, u: Image, v: Image) -> Image:

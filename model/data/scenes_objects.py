@@ -1,7 +1,7 @@
 """What a solid is: a shape of one class, placed in the world, with a material for each face."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from m3vit.model.data.scenes_camera import Image, Vector
 from m3vit.model.data.scenes_materials import Material
@@ -11,7 +11,9 @@ BACKGROUND, FLOOR, BALL, BOX, CYLINDER, CONE, CUP, PLATE = range(8)
 
 
 class Shape(Protocol):
-    """What the renderer asks of a solid's geometry."""
+    """What the renderer asks of a solid's geometry; only hollow shapes shadow themselves."""
+
+    hollow: ClassVar[bool]
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

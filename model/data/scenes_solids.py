@@ -7,7 +7,7 @@ normalised) and the face (0, 1, 2) at points on the solid.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ def _kept(t: Image, valid: Any) -> Image:
 class Ellipsoid:
     """Centred at the origin, with three semi-axes (metres)."""
 
+    hollow: ClassVar[bool] = False
     radii: tuple[float, float, float]
 
     @property
@@ -55,6 +56,7 @@ class Ellipsoid:
 class Box:
     """Centred at the origin, with three half edges (metres)."""
 
+    hollow: ClassVar[bool] = False
     half: tuple[float, float, float]
 
     @property
@@ -89,6 +91,7 @@ class Box:
 class Frustum:
     """Cylinder, cone or anything between, standing on z = 0; radii at bottom and top."""
 
+    hollow: ClassVar[bool] = False
     bottom: float
     top: float
     height: float

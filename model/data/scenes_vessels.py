@@ -1,7 +1,7 @@
 """Hollow solids of revolution: cups and plates, perhaps filled, and the handles of cups."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from m3vit.model.data.scenes_solids import FAR, Ray, disc, side, side_normal_z
 class Vessel:
     """A frustum with an open top, wall thickness ``wall`` and filled up to z = ``level``."""
 
+    hollow: ClassVar[bool] = True
     bottom: float
     top: float
     height: float
@@ -57,6 +58,7 @@ class Vessel:
 class Ring:
     """A short pipe along z (0 to ``width``), of which only x >= ``cut`` exists: a handle."""
 
+    hollow: ClassVar[bool] = True
     outer: float
     wall: float
     width: float
