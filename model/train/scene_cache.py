@@ -1,5 +1,6 @@
 """Rendered scenes kept on disk: rendering costs as much as a training step, reading nothing."""
 
+import hashlib
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -30,6 +31,16 @@ def _stored(sample: Sample) -> dict[str, NDArray[np.generic]]:
 
 def _render(job: tuple[int, int, int]) -> dict[str, NDArray[np.generic]]:
     return _stored(render_scene(*job))
+
+
+def _renderer_version() -> str:
+    """Eight digits that change with the renderer, so that old caches are not taken for new."""
+    digest = hashlib.sha256()
+    for seed in range(8):
+        sample = render_scene(seed, 32, 64)
+        for value in (sample.image, *sample.targets.values()):
+            digest.update(value.tobytes())
+    return digest.hexdigest()[:8]
 
 
 def _fill(folder: Path, seeds: range, height: int, width: int, workers: int) -> None:
@@ -65,7 +76,8 @@ def cached_scenes(
     Raises:
         WriteError: the disk is full or forbidden.
     """
-    path = folder / f"scenes-{height}x{width}-{seeds.start}-{seeds.stop}"
+    version = _renderer_version()
+    path = folder / f"scenes-{height}x{width}-{seeds.start}-{seeds.stop}-{version}"
     if not path.is_dir():
         with directory_atomic(path) as work:
             _fill(work, seeds, height, width, workers)
