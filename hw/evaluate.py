@@ -5,14 +5,16 @@ This is the definition that the compiled commands, the RTL and every device are 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.formats import Int8, Int16, Int32, UInt8
 from m3vit.hw.golden.attention import attention
 from m3vit.hw.golden.embedding import embed, patches
-from m3vit.hw.golden.expert import add_dense, add_experts
+from m3vit.hw.golden.expert import add_dense, add_experts, all_hidden
 from m3vit.hw.golden.gate import route
 from m3vit.hw.golden.head import Observer, head
 from m3vit.hw.golden.layernorm import layer_norm, residual_view
@@ -23,10 +25,6 @@ from m3vit.hw.routing import RoutingPlan
 
 STATIONARY_LOWEST = -127
 """K and V are the stationary operand of the array, which cannot take -128."""
-
-
-def _ignore(name: str, block: int, values: object) -> None:
-    """The observer of those who observe nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,47 +53,52 @@ def evaluate(
         image: uint8 [H, W, 3] of the model's size.
         task: number of the task, which chooses the gates.
         observe: called as observe(name, block, integers) after each layer: "embed" (block -1),
-            "ln1", "q", "k", "v", "attention", "mid", "ln2" and "out" of each block; "embed",
-            "mid" and "out" are 18-bit codes at 2^-(f+2), the others int8.
+            "ln1", "q", "k", "v", "attention", "mid", "ln2", "hidden" (after GELU: [T, hidden], or
+            [P, hidden] in the plan's order) and "out" of each block; "embed", "mid" and "out" are
+            18-bit codes at 2^-(f+2), the others int8.
         routes: plans imposed on some blocks, experts and weights, instead of their gates'.
 
     Raises:
         ConfigurationError: the image, the task or an imposed plan does not fit the model.
     """
-    watch = observe or _ignore
     _check(model, image, task)
     plans: dict[int, RoutingPlan] = {}
     saturations: dict[str, int] = {}
     tiles = patches(image, model.config.patch)
     x18, saturations["embed"] = embed(tiles, model.embedding, model.position)
-    watch("embed", -1, x18)
+    if observe:
+        observe("embed", -1, x18)
     for number, block in enumerate(model.blocks):
         x18, saturations[f"mid {number}"] = attend_block(
-            x18, block, number, model.config.heads, watch
+            x18, block, number, model.config.heads, observe
         )
         h = layer_norm(residual_view(x18), block.norm2)
-        watch("ln2", number, h)
         plan = plan_of(h, model, number, task, routes)
         if plan is not None:
             plans[number] = plan
-        x18, saturations[f"out {number}"] = mlp_block(x18, h, block, plan)
-        watch("out", number, x18)
+        x18, saturations[f"out {number}"] = mlp_block(x18, h, block, plan, number, observe)
     return Evaluation(result=residual_view(x18), plans=plans, saturations=saturations)
 
 
 def attend_block(
-    x18: Int32, block: Block, number: int, heads: int, observe: Observer = _ignore
+    x18: Int32, block: Block, number: int, heads: int, observe: Observer | None = None
 ) -> tuple[Int32, int]:
     """First half of a block, x + proj(attention(ln1(x))): x18 [T, d] and saturations."""
     h = layer_norm(residual_view(x18), block.norm1)
-    observe("ln1", number, h)
     q, k, v = project(h, block.attention)
-    for name, values in (("q", q), ("k", k), ("v", v)):
-        observe(name, number, values)
     o = attention(q, k, v, block.attention, heads)
-    observe("attention", number, o)
     x18, saturations = add(x18, linear18(o, block.attention.proj))
-    observe("mid", number, x18)
+    if observe:
+        seen: dict[str, NDArray[Any]] = {
+            "ln1": h,
+            "q": q,
+            "k": k,
+            "v": v,
+            "attention": o,
+            "mid": x18,
+        }
+        for name, values in seen.items():
+            observe(name, number, values)
     return x18, saturations
 
 
@@ -135,11 +138,24 @@ def plan_of(
     return plan
 
 
-def mlp_block(x18: Int32, h: Int8, block: Block, plan: RoutingPlan | None) -> tuple[Int32, int]:
-    """Second half of a block, x + mlp(ln2(x)) with h = ln2(x): x18 [T, d] and saturations."""
+def mlp_block(
+    x18: Int32,
+    h: Int8,
+    block: Block,
+    plan: RoutingPlan | None,
+    number: int,
+    observe: Observer | None = None,
+) -> tuple[Int32, int]:
+    """Second half of a block, x + mlp(h) with h = ln2(x): x18 [T, d] and saturations."""
     if plan is None:
-        return add_dense(x18, h, block.mlp)
-    return add_experts(x18, h, block.mlp, plan)
+        x18, saturations = add_dense(x18, h, block.mlp)
+    else:
+        x18, saturations = add_experts(x18, h, block.mlp, plan)
+    if observe:
+        observe("ln2", number, h)
+        observe("hidden", number, all_hidden(h, block.mlp, plan))
+        observe("out", number, x18)
+    return x18, saturations
 
 
 def evaluate_head(

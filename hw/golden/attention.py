@@ -41,8 +41,8 @@ def scale_rows(acc: Float64, denominators: Int32, gain: int, output_shift: int) 
     """o = sat8(rshift(acc * F, 15 + L - a)) [B, dh]; acc * F < 2^42 is exact in float64."""
     factors, leading = row_factors(denominators, gain)
     scale = factors * 2.0 ** -(15 + leading - output_shift)
-    result = np.floor(acc * scale[:, None] + 0.5)
-    return np.clip(result, -128, 127).astype(np.int8)
+    result: Float64 = np.floor(acc * scale[:, None] + 0.5)
+    return np.clip(result, -128, 127, out=result).astype(np.int8)
 
 
 def attend(q: Int8, k: Int8, v: Int8, score_shift: int, gain: int, output_shift: int) -> Int8:

@@ -20,6 +20,16 @@ def hidden(h: Int8, expert: Expert, table: Int8) -> Int8:
     return gelu(linear8(h, expert.fc1), expert.hidden_class, table)
 
 
+def all_hidden(h: Int8, mlp: Mlp, plan: RoutingPlan | None) -> Int8:
+    """Hidden activations for an observer: [T, chunks * d] dense, [P, hidden] in plan order."""
+    if plan is None:
+        return np.concatenate([hidden(h, chunk, mlp.gelu) for chunk in mlp.experts], axis=1)
+    live = [number for number, count in enumerate(plan.counts) if count]
+    return np.concatenate(
+        [hidden(h[plan.tokens[plan.pairs(e)]], mlp.experts[e], mlp.gelu) for e in live]
+    )
+
+
 def weigh(y: Int32, weights: UInt16, guard_bits: int) -> Int32:
     """Contributions rshift(y * w, 16 + g) of outputs y [n, d] with gate scores w [n]."""
     wide = y.astype(np.int64) * weights.astype(np.int64)[:, None]

@@ -5,6 +5,7 @@ import numpy as np
 from m3vit.hw.formats import (
     GATE_DELTA_LIMIT,
     GATE_DIFFERENCE_LIMIT,
+    Float64,
     Int8,
     Int32,
     Int64,
@@ -25,8 +26,8 @@ def logits(h: Int8, gate: Gate) -> Int32:
     The machine forms 128 * (h @ hi) + h @ lo from two int8 columns: the same integer.  float64 is
     exact here (d * 128 * 16320 is far below 2^53) and |z| < 2^31 up to d = 768.
     """
-    exact = np.matmul(h.astype(np.float64), gate.weight.T.astype(np.float64))
-    return (exact + gate.bias).astype(np.int32)
+    z: Float64 = np.matmul(h.astype(np.float64), gate.weight.T.astype(np.float64))
+    return (z + gate.bias).astype(np.int32)
 
 
 def top_experts(z: Int32, top_k: int) -> Int64:
@@ -40,7 +41,8 @@ def exponentials(z: Int32, gate: Gate) -> Int64:
     wide = z.astype(np.int64)
     difference = np.minimum(wide.max(axis=1, keepdims=True) - wide, GATE_DIFFERENCE_LIMIT)
     delta = np.minimum(rshift(difference * gate.factor, gate.shift), GATE_DELTA_LIMIT)
-    return _EXPONENTIAL[delta & 63] >> (delta >> 6)
+    x: Int64 = _EXPONENTIAL[delta & 63] >> (delta >> 6)
+    return x
 
 
 def gate_scores(z: Int32, gate: Gate) -> UInt16:

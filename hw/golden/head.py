@@ -1,6 +1,7 @@
 """A task's head: LayerNorm, convolutions with ReLU and interpolation, logits (hw/CONTRACT.md)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from m3vit.hw.golden.layernorm import layer_norm
 from m3vit.hw.golden.requantise import rectify8, requantise16
 from m3vit.hw.quantised import Head
 
-Observer = Callable[[str, int, NDArray[np.integer]], None]
+Observer = Callable[[str, int, NDArray[Any]], None]
 """Called with a tensor's name, a number (block or layer, -1 for none) and its integers."""
 
 

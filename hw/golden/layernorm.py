@@ -59,9 +59,9 @@ def normalise(x16: Int16, epsilon: int) -> Float64:
 
 def layer_norm(x16: Int16, norm: LayerNorm) -> Int8:
     """y = sat8(rshift(n * gamma + beta, shift)): Int16 [T, C] to Int8 [T, C]."""
-    unit = 2.0**-norm.shift
+    unit = 2.0 ** -int(norm.shift)
     y = normalise(x16, norm.epsilon)
-    y *= norm.gamma * unit
-    y += norm.beta * unit + 0.5
+    y *= norm.gamma.astype(np.float64) * unit
+    y += norm.beta.astype(np.float64) * unit + 0.5
     np.floor(y, out=y)
     return np.clip(y, -128, 127, out=y).astype(np.int8)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3vit.hw.formats import WEIGHT_LIMIT, Float64, Int8, Int32, UInt8
+from m3vit.hw.formats import WEIGHT_LIMIT, Float32, Float64, Int8, Int32, UInt8
 from m3vit.hw.golden.requantise import requantise8, requantise18
 from m3vit.hw.quantised import Linear
 
@@ -31,10 +31,12 @@ def product(codes: NDArray[Any], weight: Int8) -> NDArray[np.floating[Any]]:
     """
     size, terms = codes.shape[-1], exact_terms(codes.dtype)
     if terms == 0:
-        return np.matmul(codes.astype(np.float64), weight.T.astype(np.float64))
+        wide: Float64 = np.matmul(codes.astype(np.float64), weight.T.astype(np.float64))
+        return wide
     left, right = codes.astype(np.float32), weight.astype(np.float32)
     if size <= terms:
-        return np.matmul(left, right.T)
+        short: Float32 = np.matmul(left, right.T)
+        return short
     total = np.zeros((*codes.shape[:-1], len(weight)))
     for start in range(0, size, terms):
         piece = slice(start, start + terms)

@@ -17,7 +17,7 @@ from m3vit.hw.golden.rounding import limits
 def _rounded(
     acc: NDArray[Any], factor: UInt16, shift: int, lowest: float, highest: float
 ) -> Float64:
-    scale = np.asarray(factor, dtype=np.float64) * 2.0**-shift
+    scale = np.asarray(factor, dtype=np.float64) * 2.0 ** -int(shift)
     result: Float64 = np.multiply(acc, scale, dtype=np.float64)
     result += 0.5
     np.floor(result, out=result)

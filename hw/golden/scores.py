@@ -30,7 +30,7 @@ def scores_by_key(queries: Float32, keys: Float32, shift: int) -> Float32:
         raise ConfigurationError(
             f"head dimension is {queries.shape[-1]}, expected at most {_HEAD_LIMIT}"
         )
-    scaled = queries * np.float32(2.0**-shift)
+    scaled = queries * np.float32(2.0 ** -int(shift))
     result: Float32 = np.matmul(keys, scaled.T)
     if shift:
         result += np.float32(0.5)

@@ -19,7 +19,8 @@ _KEY_LIMIT = CHAINS * 258
 def exponentials(scores: Float32) -> Float32:
     """e = EXP[d & 15] >> (d >> 4), d = min(255, max - s), of key-major scores [T, B]."""
     delta = (scores.max(axis=0) - scores).astype(np.intp)
-    return _EXPONENTIAL.take(delta, mode="clip")  # the clip is min(255, d); d is never negative
+    e: Float32 = _EXPONENTIAL.take(delta, mode="clip")  # clips to 255; d is never negative
+    return e
 
 
 def _running_floors(e: Float32) -> Float32:
