@@ -1,8 +1,5 @@
 """NORM, GEMM, ATTN, GATE and EXPERTS: the golden operators on what the commands address."""
 
-from collections.abc import Callable
-from concurrent.futures import Executor
-
 import numpy as np
 
 from m3vit.hw.commands.fields import Base, Flag, Post, Store
@@ -111,33 +108,29 @@ def _bind_qkv(command: Command, source: Source) -> Step:
     return step
 
 
-def bind_attn(pool: Executor) -> Callable[[Command, Source], Step]:
-    """Attention of the heads in flight, a head a thread; O replaces Q."""
+def bind_attn(command: Command, source: Source) -> Step:
+    """Attention of the heads in flight; O replaces Q.
 
-    def bind(command: Command, source: Source) -> Step:
-        return lambda state: _attend_all(command, state, pool)
+    Heads run one after the other: BLAS already uses every core, and threads on top slow it down.
+    """
+    size, start, tokens = command["head_dim"], command["channel"], command.tokens
 
-    return bind
+    def step(state: State) -> None:
+        hidden = _needed(state.hidden, "QOH")
+        key, value = _needed(state.key, "K"), _needed(state.value, "V")
+        for head in range(command["heads"]):
+            own = slice(start + head * size, start + (head + 1) * size)
+            flight = slice(head * size, (head + 1) * size)
+            hidden[:tokens, own] = attend(
+                hidden[:tokens, own],
+                key[:, flight],
+                value[:, flight],
+                command[f"score_shift{head}"],
+                command[f"gain{head}"],
+                command[f"gain_shift{head}"],
+            )
 
-
-def _attend_all(command: Command, state: State, pool: Executor) -> None:
-    size, start = command["head_dim"], command["channel"]
-    hidden = _needed(state.hidden, "QOH")
-    key, value = _needed(state.key, "K"), _needed(state.value, "V")
-
-    def one(head: int) -> None:
-        own = slice(start + head * size, start + (head + 1) * size)
-        flight = slice(head * size, (head + 1) * size)
-        hidden[: command.tokens, own] = attend(
-            hidden[: command.tokens, own],
-            key[:, flight],
-            value[:, flight],
-            command[f"score_shift{head}"],
-            command[f"gain{head}"],
-            command[f"gain_shift{head}"],
-        )
-
-    list(pool.map(one, range(command["heads"])))
+    return step
 
 
 def bind_gate(command: Command, source: Source) -> Step:

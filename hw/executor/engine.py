@@ -4,11 +4,8 @@ It is the definition that RTL simulation and the board are compared with: the sa
 same bytes in, the same bytes out.
 """
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 
@@ -26,6 +23,17 @@ from m3vit.hw.routing import RoutingPlan
 
 Progress = Callable[[int, int], None]
 """Called with commands done and commands in all."""
+
+
+_BINDERS: Mapping[Op, Binder] = {
+    Op.DMA: bind_dma,
+    Op.NORM: bind_norm,
+    Op.GEMM: bind_gemm,
+    Op.ATTN: bind_attn,
+    Op.GATE: bind_gate,
+    Op.EXPERTS: bind_experts,
+}
+"""CONFIG and END change no store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +68,12 @@ class Engine:
         check_program(commands, machine, windows)
         self._config = commands[0]
         self._commands = commands
-        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count())
         self._package = np.frombuffer(package, np.uint8)
         source = Source(machine=machine, package=package)
-        self._steps = [self._bind(command, source) for command in commands]
-
-    def _bind(self, command: Command, source: Source) -> Step | None:
-        binders: Mapping[Op, Binder] = {
-            Op.DMA: bind_dma,
-            Op.NORM: bind_norm,
-            Op.GEMM: bind_gemm,
-            Op.ATTN: bind_attn(self._pool),
-            Op.GATE: bind_gate,
-            Op.EXPERTS: bind_experts,
-        }
-        binder = binders.get(command.op)
-        return binder(command, source) if binder else None
+        self._steps = [
+            _BINDERS[command.op](command, source) if command.op in _BINDERS else None
+            for command in commands
+        ]
 
     def run(
         self, memory: Mapping[Base, UInt8], task: int, progress: Progress | None = None
@@ -111,21 +109,6 @@ class Engine:
             step(state)
         except M3vitError as error:
             raise CommandError(f"command {index} ({command.op.name}): {error}") from error
-
-    def close(self) -> None:
-        """Stop the worker threads."""
-        self._pool.shutdown()
-
-    def __enter__(self) -> "Engine":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def image_bytes(tiles: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> UInt8:
