@@ -58,7 +58,8 @@ GELU_CLASSES = 2
 
 
 def _round(values: Float64) -> Float64:
-    return np.floor(values + 0.5)
+    rounded: Float64 = np.floor(values + 0.5)
+    return rounded
 
 
 def exponential_table() -> Int32:
