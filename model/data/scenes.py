@@ -108,7 +108,10 @@ def _paint_solid(scene: Scene, view: View, layers: _Layers, solid: Solid, index:
     x, y, z = (p[seen] - c for p, c in zip(view.points, pose.origin, strict=True))
     local = tuple(a[0] * x + a[1] * y + a[2] * z for a in pose.axes)
     (n0, n1, n2), face = solid.shape.surface((local[0], local[1], local[2]))
-    scale = 1.0 / np.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
+    eye = pose.enter((0.0, 0.0, 0.0))
+    away = n0 * (local[0] - eye[0]) + n1 * (local[1] - eye[1]) + n2 * (local[2] - eye[2])
+    # Rays that slip through the seam between two faces see one from behind: turn those over.
+    scale = np.where(away > 0, np.float32(-1), np.float32(1)) / np.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
     for c, field in enumerate(layers.normals):
         field[seen] = (n0 * pose.axes[0][c] + n1 * pose.axes[1][c] + n2 * pose.axes[2][c]) * scale
     u, v = local[0] + 0.7 * local[1], local[2] + 0.4 * local[1]
