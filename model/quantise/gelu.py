@@ -17,6 +17,9 @@ LOWEST = -3.0
 DEEPEST = -0.7517915246
 """Where GELU has its minimum, -0.16997."""
 
+CLIPPED = 0.5
+"""The lowest code stands for all inputs below -3 too, whose GELU lies between its own and 0."""
+
 MINIMUM_TOKENS = 64
 """Hidden units seen on fewer tokens get the wide class: their maximum is not known well."""
 
@@ -50,6 +53,7 @@ def _one(low: float, high: float) -> tuple[Float64, tuple[float, float, float, f
     out_scale = (top - bottom) / 254  # one code to spare, so that 0 is a code
     zero = math.floor(-bottom / out_scale + 0.5) - 128
     values = gelu(in_scale * (np.arange(-128, 128) + in_offset))
+    values[0] *= CLIPPED if low <= LOWEST else 1.0
     table = np.clip(np.floor(values / out_scale + 0.5) + zero, -128, 127)
     return table, (in_scale, in_offset, out_scale, float(-zero))
 
