@@ -71,3 +71,17 @@ def balance(logits: Tensor, noisy: Tensor, routing: Routing, std: float) -> Tens
     else:
         load = torch.bincount(routing.indices.flatten(), minlength=experts).to(logits.dtype)
     return cv_squared(importance) + cv_squared(load)
+
+
+def indecision(logits: Tensor, top_k: int) -> Tensor:
+    """How close tokens come to another choice of experts: mean of ``max(0, 1 - gap / spread)``.
+
+    The gap lies between the last chosen and the first rejected logit, the spread is the standard
+    deviation of all logits, so that larger logits alone gain nothing.  Small values keep the
+    choice the same in integer arithmetic; ours, not in the original code.
+    """
+    if top_k == logits.shape[-1]:
+        return logits.new_zeros(())
+    top = logits.topk(top_k + 1, dim=-1).values
+    gap = top[..., top_k - 1] - top[..., top_k]
+    return (1 - gap / logits.std()).clamp(min=0).mean()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from m3vit.hw.config import GateKind, ModelConfig
 from m3vit.model.network.context import Context
 from m3vit.model.network.experts import Experts
-from m3vit.model.network.gate import Gate, Routing, balance, choose
+from m3vit.model.network.gate import Gate, Routing, balance, choose, indecision
 
 
 def _row_precision(rows: Tensor) -> AbstractContextManager[object]:
@@ -24,6 +24,7 @@ class Moe(nn.Module):
     Attributes:
         noise: spread of the training noise on the logits, in units of 1/experts; 0 is none.
         balance_loss: cv²(importance) + cv²(load) of the last pass in training mode.
+        indecision_loss: how close its tokens came to other experts, see `gate.indecision`.
     """
 
     def __init__(self, config: ModelConfig, block: int) -> None:
@@ -34,6 +35,7 @@ class Moe(nn.Module):
         self.number = config.experts
         self.noise = 0.0
         self.balance_loss: Tensor | None = None
+        self.indecision_loss: Tensor | None = None
         self.experts = Experts(config.experts, config.width, config.expert_hidden, block)
         self.gate = self._make_gate(config)
 
@@ -62,6 +64,7 @@ class Moe(nn.Module):
         routing = choose(noisy, self.top_k)
         if self.training:
             self.balance_loss = balance(logits, noisy, routing, std)
+            self.indecision_loss = indecision(logits, self.top_k)
         return routing
 
     def forward(self, x: Tensor, context: Context) -> Tensor:

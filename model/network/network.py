@@ -13,6 +13,11 @@ from m3vit.model.network.initialise import initialise
 from m3vit.model.network.moe import Moe
 
 
+def _total(losses: list[Tensor | None]) -> Tensor:
+    present = [loss for loss in losses if loss is not None]
+    return torch.stack(present).sum() if present else torch.zeros(())
+
+
 class M3ViT(nn.Module):
     """Multi-task mixture-of-experts vision transformer (Liang et al., NeurIPS 2022).
 
@@ -82,8 +87,11 @@ class M3ViT(nn.Module):
 
     def balance_loss(self) -> Tensor:
         """Sum over layers of cv²(importance) + cv²(load) of the last pass in training mode."""
-        losses = [m.balance_loss for m in self._moe_layers() if m.balance_loss is not None]
-        return torch.stack(losses).sum() if losses else torch.zeros(())
+        return _total([layer.balance_loss for layer in self._moe_layers()])
+
+    def indecision_loss(self) -> Tensor:
+        """Sum over layers of `m3vit.model.network.gate.indecision` of the same pass."""
+        return _total([layer.indecision_loss for layer in self._moe_layers()])
 
     def set_regularisation(self, drop_path: float, gate_noise: float) -> None:
         """Stochastic depth rising linearly to ``drop_path`` at the last block, and gate noise."""

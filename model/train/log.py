@@ -35,6 +35,7 @@ class TrainLog:
             losses = " ".join(f"{k} {v:.3f}" for k, v in entry["losses"].items())
             print(
                 f"step {entry['step']}/{steps} {losses} balance {entry['balance']:.2f} "
+                f"indecision {entry['indecision']:.2f} "
                 f"{speed['images_per_s']:.0f} images/s, {left / 60:.0f} min left",
                 file=sys.stderr,
                 flush=True,

@@ -1,5 +1,6 @@
 """The training loop: alternate tasks, average weights, log, keep what a resumption needs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class Trainer:
         """Train until step ``steps`` (by default all that the settings name)."""
         last = self.settings.steps if steps is None else steps
         log = TrainLog(self.outputs.log, self.step, self.outputs.quiet) if self._leads else None
-        meters = _Meters(self.device)
+        meters = _Meters()
         self.network.train()
         while self.step < last:
             self._train_step(meters)
@@ -113,7 +114,8 @@ class Trainer:
     def _train_step(self, meters: "_Meters") -> None:
         rank = self.processes.rank
         # Seeding every step leaves no generator state to be saved for a resumption.
-        torch.manual_seed(hash((self.settings.seed, self.step, rank)) & 0xFFFFFFFF)
+        entropy = np.random.SeedSequence((self.settings.seed, self.step, rank))
+        torch.manual_seed(int(entropy.generate_state(1)[0]))
         self.optimiser.zero_grad()
         indices = draw(self.source, self.settings.seed, self.step, rank, self.settings.batch)
         for task in self._tasks():
@@ -133,10 +135,14 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
             prediction = self.network(pixels, task.name)
         loss = task_loss(task.kind, prediction, target.to(self.device))
-        balance = self.network.balance_loss()
+        balance, indecision = self.network.balance_loss(), self.network.indecision_loss()
         total = LOSS_WEIGHTS[task.kind] * loss + self.settings.balance_weight * balance
+        total = total + self.settings.indecision_weight * indecision
         (total / self.settings.tasks_per_step).backward()
-        meters.add(task.name, loss.detach(), balance.detach())
+        meters.add(
+            {task.name: loss.detach()},
+            {"balance": balance.detach(), "indecision": indecision.detach()},
+        )
 
     def save(self) -> None:
         """Write the resumable state and the averaged weights."""
@@ -148,33 +154,33 @@ class Trainer:
 
 
 class _Meters:
-    """Sums of losses since the last report."""
+    """Means since the last report."""
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self) -> None:
         self._clear()
 
     def _clear(self) -> None:
         self._losses: dict[str, list[Tensor]] = {}
-        self._balance: list[Tensor] = []
+        self._routing: dict[str, list[Tensor]] = {}
 
-    def add(self, task: str, loss: Tensor, balance: Tensor) -> None:
-        self._losses.setdefault(task, []).append(loss)
-        self._balance.append(balance)
+    def add(self, losses: dict[str, Tensor], routing: dict[str, Tensor]) -> None:
+        for store, values in ((self._losses, losses), (self._routing, routing)):
+            for name, value in values.items():
+                store.setdefault(name, []).append(value)
 
     def report(self, log: TrainLog, trainer: Trainer) -> None:
-        losses = {t: round(float(torch.stack(v).mean()), 5) for t, v in self._losses.items()}
-        if not all(map(torch.isfinite, map(torch.tensor, losses.values()))):
+        losses, routing = _means(self._losses), _means(self._routing)
+        if not all(map(math.isfinite, losses.values())):
             raise DivergedError(
                 f"the loss is not finite at step {trainer.step}: {losses}; lower the learning rate"
             )
         settings = trainer.settings
-        entry = {
-            "step": trainer.step,
-            "losses": dict(sorted(losses.items())),
-            "balance": round(float(torch.stack(self._balance).mean()), 4),
-            "learning_rate": learning_rate(settings, trainer.step - 1),
-        }
+        rate = learning_rate(settings, trainer.step - 1)
+        entry = {"step": trainer.step, "losses": losses, **routing, "learning_rate": rate}
         images = settings.batch * settings.tasks_per_step * trainer.processes.size
         log.write(entry, settings.steps, images)
         self._clear()
+
+
+def _means(values: dict[str, list[Tensor]]) -> dict[str, float]:
+    return {k: round(float(torch.stack(v).mean()), 5) for k, v in sorted(values.items())}

@@ -1,6 +1,5 @@
 """One loss a kind of task, each a mean over the pixels that count."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -81,8 +80,3 @@ def task_loss(kind: TaskKind, prediction: Tensor, target: Tensor) -> Tensor:
             return weighted_binary(prediction, target, EDGE_POSITIVE_WEIGHT)
         case TaskKind.SALIENCY:
             return balanced_binary(prediction, target)
-
-
-def finite(loss: Tensor) -> bool:
-    """Whether training may go on with this loss."""
-    return bool(torch.isfinite(loss))

@@ -36,6 +36,7 @@ def _settings(args: argparse.Namespace, device: torch.device, processes: int) ->
         warmup=args.warmup,
         drop_path=args.drop_path,
         gate_noise=args.gate_noise,
+        indecision_weight=args.indecision_weight,
         ema=args.ema,
         seed=args.seed,
         precision=resolve_precision(args.precision, device),

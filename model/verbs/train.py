@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--stop-after", type=int, help="stop at this step, to be resumed later")
-    parser.add_argument("--scenes", type=int, default=12000, help="scenes to render (seeds 0 ..)")
+    parser.add_argument("--scenes", type=int, default=14000, help="scenes to render (seeds 0 ..)")
     parser.add_argument("--cache", type=Path, default=Path("build/scenes"), help="rendered scenes")
     parser.add_argument("--batch", type=int, default=16, help="images a step, task and process")
     parser.add_argument("--tasks-per-step", type=int, default=1, help="tasks that share a step")
@@ -24,6 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--drop-path", type=float, default=0.0, help="stochastic depth, last block")
     parser.add_argument("--gate-noise", type=float, default=1.0, help="in units of 1/experts")
+    parser.add_argument(
+        "--indecision-weight", type=float, default=0.1, help="0 leaves close choices of experts"
+    )
     parser.add_argument("--ema", type=float, default=0.999, help="decay of the averaged weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
