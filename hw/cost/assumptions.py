@@ -52,9 +52,7 @@ class Assumptions:
     speculate: int = _assume(1, "0 or 1", "experts are fetched before the gate is known")
     panel_column_bytes: int = _assume(PARAMETER_BYTES, "bytes", f"{_CONTRACT}, panel")
     gate_columns: int = _assume(2, "columns an expert", "hi and lo, hw/CONTRACT.md section 1")
-    layernorm_channel_bytes: int = _assume(
-        LAYERNORM_ENTRY_BYTES, "bytes", f"{_CONTRACT}, LN table"
-    )
+    layernorm_channel_bytes: int = _assume(LAYERNORM_ENTRY_BYTES, "bytes", f"{_CONTRACT}, LN table")
     gelu_bytes: int = _assume(GELU_BYTES, "bytes a block", f"{_CONTRACT}, GELU tables")
     command_bytes: int = _assume(WORD_BYTES, "bytes", "hw/CONTRACT.md section 4")
     position_bytes: int = _assume(2, "bytes a channel", "int16, hw/CONTRACT.md section 2")

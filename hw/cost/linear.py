@@ -82,6 +82,10 @@ class _Run:
         self.layer = layer
         self.tiles = contraction_tiles(engine, layer.inner)
         self.shortest = engine.assumptions.accumulator_revisit if self.tiles > 1 else 1
+        self.refill = engine.assumptions.tile_refill_cycles
+        tile = engine.machine.tile_bytes
+        head = panel_stream_bytes(engine, layer.inner) - self.tiles * tile
+        self.sizes = [head + tile] + [tile] * (self.tiles - 1)
         pairs = layer.blocks[-1][1]
         self.times = LinearTimes({panel: np.zeros(pairs) for panel in layer.watched}, [])
 
@@ -115,57 +119,44 @@ class _Run:
         free = self.engine.stores_free[post.store]
         return free - assumptions.result_latency - buffered - pairs
 
-    def _tile_size(self, tile: int) -> int:
-        machine = self.engine.machine
-        head = machine.panel * self.engine.assumptions.panel_column_bytes
-        return machine.tile_bytes + (0 if tile else head)
-
-    def _from_dram(
-        self, pairs: int, ready: float, out: float, opening: bool, last: bool
-    ) -> float:
+    def _from_dram(self, pairs: int, ready: float, out: float, opening: bool, last: bool) -> float:
         """First block: every tile waits for its arrival; returns the last pass's first cycle."""
-        engine, layer = self.engine, self.layer
-        refill = engine.assumptions.tile_refill_cycles
+        stream, array, layer = self.engine.stream, self.engine.array, self.layer
+        made = layer.tile_ready if opening else None
         begun = 0.0
-        for tile in range(self.tiles):
-            size = self._tile_size(tile)
-            arrival = engine.stream.fetch(size, layer.kind, layer.not_before)
-            if opening and layer.tile_ready is not None:
-                ready = max(ready, layer.tile_ready[tile])
-            begun = engine.array.start_pass(
+        for tile, size in enumerate(self.sizes):
+            begun = array.start_pass(
                 pairs,
-                refill,
-                arrival=arrival,
-                ready=ready,
+                self.refill,
+                arrival=stream.fetch(size, layer.kind, layer.not_before),
+                ready=ready if made is None else max(ready, float(made[tile])),
                 cause=layer.cause,
                 out=out if tile == self.tiles - 1 else 0.0,
                 shortest=self.shortest,
             )
-            if last:
-                engine.stream.release(size, begun)
             ready = 0.0
+            if last:
+                stream.release(size, begun)
         return begun
 
     def _from_ring(self, pairs: int, ready: float, out: float, last: bool) -> float:
-        """A later block: the tiles are on chip."""
-        array, refill = self.engine.array, self.engine.assumptions.tile_refill_cycles
-        if self.tiles == 1:
+        """A later block: the tiles are on chip; only the first and last pass may have to wait."""
+        array, refill, shortest = self.engine.array, self.refill, self.shortest
+        cause, middle = self.layer.cause, self.tiles - 2
+        if middle < 0:
             final = array.start_pass(
-                pairs, refill, ready=ready, cause=self.layer.cause, out=out, shortest=self.shortest
+                pairs, refill, ready=ready, cause=cause, out=out, shortest=shortest
             )
             starts = [final]
         else:
-            first = array.start_pass(
-                pairs, refill, ready=ready, cause=self.layer.cause, shortest=self.shortest
-            )
-            before = first
-            if self.tiles > 2:
-                before = array.repeat(self.tiles - 2, pairs, refill, self.shortest)
-            final = array.start_pass(pairs, refill, out=out, shortest=self.shortest)
-            starts = [*np.linspace(first, before, self.tiles - 1), final]
+            first = array.start_pass(pairs, refill, ready=ready, cause=cause, shortest=shortest)
+            before = array.repeat(middle, pairs, refill, shortest) if middle else first
+            final = array.start_pass(pairs, refill, out=out, shortest=shortest)
+            step = (before - first) / max(1, middle)
+            starts = [*(first + step * tile for tile in range(middle + 1)), final] if last else []
         if last:
-            for tile, begun in enumerate(starts):
-                self.engine.stream.release(self._tile_size(tile), float(begun))
+            for size, begun in zip(self.sizes, starts, strict=True):
+                self.engine.stream.release(size, begun)
         return final
 
     def _finish(self, panel: int, number: int, final: float) -> None:
@@ -203,4 +194,5 @@ def tiles_ready(engine: Engine, times: LinearTimes, inner: int) -> Float64:
     machine = engine.machine
     ends = (np.arange(contraction_tiles(engine, inner)) + 1) * machine.rows - 1
     panels = np.minimum(ends // machine.panel, len(times.first) - 1)
-    return np.asarray(times.first)[panels]
+    ready: Float64 = np.asarray(times.first)[panels]
+    return ready
