@@ -1,0 +1,58 @@
+"""From a quantised model to a package directory: limits, commands, checks, recorded sample."""
+
+from pathlib import Path
+
+from m3vit.hw.commands.check import check_program
+from m3vit.hw.commands.fields import Base
+from m3vit.hw.compiler.builder import Program
+from m3vit.hw.compiler.limits import check_fits
+from m3vit.hw.compiler.program import emit_program
+from m3vit.hw.compiler.sample import Progress, procedural_image, record
+from m3vit.hw.formats import UInt8
+from m3vit.hw.machine import MachineConfig
+from m3vit.hw.package import write_package
+from m3vit.hw.quantised import QuantisedModel
+
+
+def windows_of(program: Program) -> dict[Base, int]:
+    """Bytes behind each base register that the program may touch."""
+    config = program.model.config
+    return {
+        Base.PACKAGE: len(program.memory.data),
+        Base.IMAGE: (config.tokens - 1) * config.patch_elements,
+        Base.RESULT: 2 * config.tokens * config.width,
+        Base.TRACE: program.trace.size,
+    }
+
+
+def compile_model(
+    model: QuantisedModel,
+    machine: MachineConfig,
+    path: Path,
+    sample: UInt8 | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Write the package directory ``path`` and return its digest.
+
+    Args:
+        model: every integer of the network.
+        machine: what the package is for; the order of its weights depends on it.
+        path: directory to write, at once or not at all.
+        sample: image uint8 [H, W, 3] whose layers are recorded; None = a procedural one.
+        progress: called with each step's name.
+
+    Raises:
+        ConfigurationError: the model exceeds the machine, or the sample has another size.
+        CommandError: a command cannot be encoded or lies outside the machine's limits.
+        WriteError: the file system refused; an older package at ``path`` is untouched.
+    """
+    config = model.config
+    check_fits(config, machine)
+    program = emit_program(model, machine)
+    check_program(program.commands, machine, windows_of(program))
+    if sample is None:
+        sample = procedural_image(config.image_height, config.image_width)
+    golden = record(model, sample, progress)
+    if progress:
+        progress(f"writing {path}")
+    return write_package(path, program, golden)
