@@ -24,6 +24,8 @@ class FloatPass:
     """Residual stream [T, d] after "embed" (block 0), attention ("mid") and block ("out")."""
     routing: dict[tuple[str, int], Float64] = field(default_factory=dict)
     """Gate "logits" [T, E], "topk" and "weights" [T, K] of MoE blocks."""
+    logits: Float64 = field(default_factory=lambda: np.zeros(0))
+    """Head logits [channels, h, w], before the last doubling."""
     prediction: Tensor = field(default_factory=lambda: torch.zeros(0))
     """[1, channels, H, W]."""
 
@@ -33,6 +35,8 @@ class FloatPass:
             self.residual[name, block] = value[0].double().numpy()
         elif name in ROUTING:
             self.routing[name, block] = value[0].double().numpy()
+        elif name == "head_logits":
+            self.logits = value[0].double().numpy()
 
     def plans(self, experts: int) -> dict[int, RoutingPlan]:
         """The network's own routing as plans to impose on the integer model."""
