@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from m3vit.hw.commands.fields import HEADER, SPECS, Base, Element, Op, Post
 from m3vit.hw.commands.word import Command, used_bits
 
-_NAMED = {"base": Base, "element": Element, "post": Post}
+_NAMED = {
+    name: {int(member): member.name.lower() for member in enum}
+    for name, enum in (("base", Base), ("element", Element), ("post", Post))
+}
 
 
 def _operand(name: str, value: int) -> str:
     if name in _NAMED:
-        return f"{name}={_NAMED[name](value).name.lower()}"
+        return f"{name}={_NAMED[name].get(value, value)}"
     if name in ("address", "weights", "table", "gelu", "source", "digest"):
         return f"{name}={value:#x}"
     return f"{name}={value}"
