@@ -38,7 +38,7 @@ class TrainSettings:
     drop_path: float = 0.0
     gate_noise: float = 1.0
     balance_weight: float = 0.01
-    indecision_weight: float = 0.1
+    indecision_weight: float = 0.01
     ema: float = 0.999
     seed: int = 0
     precision: str = "float32"

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drop-path", type=float, default=0.0, help="stochastic depth, last block")
     parser.add_argument("--gate-noise", type=float, default=1.0, help="in units of 1/experts")
     parser.add_argument(
-        "--indecision-weight", type=float, default=0.1, help="0 leaves close choices of experts"
+        "--indecision-weight", type=float, default=0.01, help="0 leaves close choices of experts"
     )
     parser.add_argument("--ema", type=float, default=0.999, help="decay of the averaged weights")
     parser.add_argument("--seed", type=int, default=0)
