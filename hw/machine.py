@@ -40,7 +40,7 @@ class MachineConfig:
     ring_bytes: int = 144 * 4096
     exponential_lanes: int = 192
     requantise_lanes: int = 96
-    layernorm_lanes: int = 32
+    layernorm_lanes: int = 16
     combine_lanes: int = 24
     activation_bytes: int = 16 * 4096 * 8
     max_tokens: int = 2048
