@@ -1,0 +1,49 @@
+"""Whether a network fits a machine's stores, said in sentences."""
+
+from m3vit.hw.config import ModelConfig
+from m3vit.hw.cost.assumptions import Assumptions
+from m3vit.hw.cost.attention import block_pairs
+from m3vit.hw.cost.stores import HEAD_DIM_LIMIT
+from m3vit.hw.layout.sizes import panel_bytes
+from m3vit.hw.machine import MachineConfig
+
+
+def _needs(config: ModelConfig, machine: MachineConfig) -> list[tuple[str, int, int]]:
+    """(what, needed, available)."""
+    tokens, moe = config.tokens, bool(config.moe_blocks)
+    hidden = max(config.width, config.expert_hidden if moe else 0)
+    inner = max(config.patch_elements, hidden)
+    needs = [
+        ("tokens", tokens, machine.max_tokens),
+        ("width", config.width, machine.max_width),
+        ("bytes of tokens x width or hidden", tokens * hidden, machine.activation_bytes),
+        (
+            "bytes of tokens x head width in K or V",
+            tokens * config.head_dim,
+            machine.max_tokens * HEAD_DIM_LIMIT,
+        ),
+        (
+            "bytes of the largest panel in the weight ring",
+            panel_bytes(machine, inner),
+            machine.ring_bytes,
+        ),
+    ]
+    if moe:
+        needs.append(("experts", config.experts, machine.max_experts))
+        needs.append(("experts a token", config.top_k, machine.max_top_k))
+    return needs
+
+
+def exceeded_limits(config: ModelConfig, machine: MachineConfig) -> tuple[str, ...]:
+    """What of ``config`` is beyond ``machine``, one sentence each; empty if everything fits."""
+    sentences = [
+        f"{what}: {needed} needed, {available} available"
+        for what, needed, available in _needs(config, machine)
+        if needed > available
+    ]
+    if not block_pairs(machine, config.tokens, Assumptions().score_buffers):
+        sentences.append(
+            f"score words: one token pair needs {-(-config.tokens // machine.rows)} in each of two "
+            f"buffers, {machine.score_words} available"
+        )
+    return tuple(sentences)
