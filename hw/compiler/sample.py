@@ -36,7 +36,8 @@ def procedural_image(height: int, width: int) -> UInt8:
         radius = height * (number % 3 + 1) // 12
         inside = (x - centre_x) ** 2 + (y - centre_y) ** 2 < radius**2
         image[inside] = [(37 * number * step + 40 * step) % 256 for step in (1, 2, 3)]
-    return image.astype(np.uint8)
+    result: UInt8 = image.astype(np.uint8)
+    return result
 
 
 def record(model: QuantisedModel, image: UInt8, progress: Progress | None = None) -> Arrays:
