@@ -1,0 +1,161 @@
+"""What computation reordering saves: the same layers with experts fetched token by token.
+
+Without reordering tokens are processed in order, each with its K experts in ascending order, and
+expert weights come through a cache of whole experts with least-recently-used replacement, the next
+one loading while this one computes (Liang et al., "M3ViT", NeurIPS 2022, section 3.3, compares with
+this).  Attention and dense layers are the same on both sides.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3vit.hw.config import ModelConfig
+from m3vit.hw.cost.assumptions import Assumptions
+from m3vit.hw.cost.cycles import estimate_cycles
+from m3vit.hw.cost.engine import bytes_per_cycle
+from m3vit.hw.cost.report import CycleReport
+from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.layout.sizes import expert_bytes
+from m3vit.hw.machine import MachineConfig
+
+CACHED_EXPERTS = 2
+"""The double buffer of the machine without reordering: one computes, one loads."""
+
+Choices = NDArray[np.integer[Any]]
+"""[blocks of experts, tokens, K]: experts of every token."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertTraffic:
+    """The expert layers of one image, one way of doing them."""
+
+    fetches: int
+    """Experts fetched, over all blocks."""
+    dram_bytes: int
+    """Expert weights moved."""
+    total_dram_bytes: int
+    """All bytes of the image."""
+    expert_cycles: int
+    total_cycles: int
+    memory_bytes: int
+    """On-chip memory for expert weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReorderingComparison:
+    """Both ways, on the same routing."""
+
+    reordered: ExpertTraffic
+    token_by_token: ExpertTraffic
+
+
+def random_choices(config: ModelConfig, seed: int = 0) -> Choices:
+    """Every set of K experts equally likely for every token: the routing assumed without a trace.
+
+    Sorted ascending within a token.
+    """
+    shape = (len(config.moe_blocks), config.tokens, config.experts)
+    order = np.random.default_rng(seed).random(shape).argsort(-1)
+    return np.sort(order[..., : config.top_k], axis=-1)
+
+
+def cache_misses(experts: Sequence[int], capacity: int = CACHED_EXPERTS) -> Iterator[bool]:
+    """For each use of an expert in order, whether it must be fetched (LRU, empty at first)."""
+    cached: OrderedDict[int, None] = OrderedDict()
+    for expert in experts:
+        missed = expert not in cached
+        if missed and len(cached) == capacity:
+            cached.popitem(last=False)
+        cached[expert] = None
+        cached.move_to_end(expert)
+        yield missed
+
+
+def _use_cycles(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> int:
+    """One token over one expert: a single pair a pass, bound by the refill of the tiles."""
+
+    def passes(inner: int, outputs: int) -> int:
+        return -(-inner // machine.rows) * -(-outputs // machine.panel)
+
+    width, hidden = config.width, config.expert_hidden
+    both = passes(width, hidden) + passes(hidden, width)
+    return both * max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
+
+
+def _layer_cycles(misses: list[bool], load: float, compute: float) -> float:
+    """A load may begin when the use before the last has ended (two slots), one at a time."""
+    channel, ended, before = 0.0, 0.0, 0.0
+    for missed in misses:
+        if missed:
+            channel = max(channel, before) + load
+        before, ended = ended, max(ended, channel) + compute
+    return ended
+
+
+def _counts(config: ModelConfig, choices: Choices) -> NDArray[np.int64]:
+    rows = [np.bincount(layer.ravel(), minlength=config.experts) for layer in choices]
+    return np.array(rows, np.int64)
+
+
+def _token_by_token(
+    config: ModelConfig,
+    machine: MachineConfig,
+    choices: Choices,
+    assumptions: Assumptions,
+    reordered: CycleReport,
+) -> ExpertTraffic:
+    size = expert_bytes(machine, config.width, config.expert_hidden)
+    load = size / bytes_per_cycle(machine)
+    compute = _use_cycles(config, machine, assumptions)
+    fetches, cycles = 0, 0.0
+    for layer in choices:
+        misses = list(cache_misses(np.sort(layer, axis=-1).ravel().tolist()))
+        fetches += sum(misses)
+        cycles += _layer_cycles(misses, load, compute) + assumptions.result_latency
+    elsewhere = reordered.total - reordered.by_phase()["experts"].cycles
+    return ExpertTraffic(
+        fetches=fetches,
+        dram_bytes=fetches * size,
+        total_dram_bytes=fetches * size + reordered.dram_total - reordered.dram_bytes["experts"],
+        expert_cycles=round(cycles),
+        total_cycles=round(elsewhere + cycles),
+        memory_bytes=CACHED_EXPERTS * size,
+    )
+
+
+def compare_reordering(
+    config: ModelConfig,
+    machine: MachineConfig,
+    choices: Choices | None = None,
+    assumptions: Assumptions | None = None,
+) -> ReorderingComparison:
+    """Experts expert by expert against token by token, on ``choices`` or on random routing.
+
+    Raises:
+        ConfigurationError: the model has no experts, or the choices have another shape.
+    """
+    if not config.moe_blocks:
+        raise ConfigurationError(f"{config.name} has no experts, so there is nothing to reorder")
+    routed = random_choices(config) if choices is None else choices
+    expected = (len(config.moe_blocks), config.tokens, config.top_k)
+    if routed.shape != expected:
+        raise ConfigurationError(f"choices have the shape {routed.shape}, expected {expected}")
+    assumed = assumptions or Assumptions()
+    report = estimate_cycles(config, machine, _counts(config, routed), assumed)
+    reordered = ExpertTraffic(
+        fetches=sum(report.experts_used),
+        dram_bytes=report.dram_bytes["experts"],
+        total_dram_bytes=report.dram_total,
+        expert_cycles=round(report.by_phase()["experts"].cycles),
+        total_cycles=report.total,
+        memory_bytes=machine.ring_bytes,
+    )
+    return ReorderingComparison(
+        reordered=reordered,
+        token_by_token=_token_by_token(config, machine, routed, assumed, report),
+    )
