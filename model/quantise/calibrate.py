@@ -1,6 +1,5 @@
 """Run the float network over calibration images and every task, and keep the ranges."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,11 +14,6 @@ from m3vit.model.quantise.ranges import Ranges
 BATCH = 8
 
 Progress = Callable[[str], None]
-
-
-def say(text: str) -> None:
-    """Progress for people, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _batches(images: Sequence[NDArray[np.uint8]]) -> Iterator[torch.Tensor]:
