@@ -5,13 +5,29 @@ from pathlib import Path
 from m3vit.hw.commands.check import check_program
 from m3vit.hw.commands.fields import Base
 from m3vit.hw.compiler.builder import Program
-from m3vit.hw.compiler.limits import check_fits
 from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.compiler.sample import Progress, procedural_image, record
+from m3vit.hw.config import ModelConfig
+from m3vit.hw.cost.limits import exceeded_limits
+from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.formats import UInt8
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.package import write_package
 from m3vit.hw.quantised import QuantisedModel
+
+
+def check_fits(config: ModelConfig, machine: MachineConfig) -> None:
+    """Refuse a network that is too large for the machine.
+
+    Raises:
+        ConfigurationError: naming every limit exceeded, what is needed and what there is.
+    """
+    exceeded = exceeded_limits(config, machine)
+    if exceeded:
+        raise ConfigurationError(
+            f"{config.name} does not fit machine {machine.name}: {'; '.join(exceeded)}; choose a "
+            "larger machine, or a smaller model or image"
+        )
 
 
 def windows_of(program: Program) -> dict[Base, int]:
