@@ -66,6 +66,23 @@ def test_saturating_residual_equals_python_integers_and_is_counted(model: Quanti
     assert outcome.result.tolist() == integer_twin.encode(saturating, image, 0)
 
 
+def test_keys_and_values_stop_at_minus_127(model: QuantisedModel) -> None:
+    first = model.blocks[0]
+    loud = {
+        name: replace(layer, factor=np.full(TINY.width, 65535, np.uint16), shift=20)
+        for name, layer in (("key", first.attention.key), ("value", first.attention.value))
+    }
+    block = replace(first, attention=replace(first.attention, **loud))
+    saturating = replace(model, blocks=(block, model.blocks[1]))
+    seen: dict[tuple[str, int], int] = {}
+    image = random_image(TINY, 9)
+    outcome = evaluate(
+        saturating, image, 0, lambda name, n, x: seen.update({(name, n): int(x.min())})
+    )
+    assert (seen["k", 0], seen["v", 0]) == (-127, -127)
+    assert outcome.result.tolist() == integer_twin.encode(saturating, image, 0)
+
+
 def test_images_and_tasks_leave_nothing_behind(model: QuantisedModel) -> None:
     images = [random_image(TINY, seed) for seed in range(3)]
     first = evaluate(model, images[0], 0).result

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from m3vit.hw.formats import SCORE_UNIT
 from m3vit.hw.golden.attention import attend, attention, row_factors, scale_rows, weigh_values
 from m3vit.hw.golden.scores import scores
-from m3vit.hw.golden.softmax import probabilities_by_key
 from m3vit.hw.quantised import Attention
 from tests.support import integer_twin
 from tests.support.random_models import Spread, random_linear
@@ -97,14 +96,18 @@ def test_row_factor_has_sixteen_bits(gain: int) -> None:
 
 @pytest.mark.parametrize("tokens", [520, 521, 1201, 2048])
 @pytest.mark.parametrize("value", [-127, 127])
-def test_long_rows_are_exact_at_the_extremes(tokens: int, value: int) -> None:
-    v = np.full((tokens, 16), value, np.float32)
+@pytest.mark.parametrize("p", [253, 254])
+def test_long_sums_are_exact_at_the_extremes(tokens: int, value: int, p: int) -> None:
+    v = np.full((tokens, 2), value, np.float32)
     v[-1, 0] = 1
-    p, totals = probabilities_by_key(np.zeros((tokens, 2), np.float32))
-    acc = weigh_values(p, v)
-    assert acc[0, 1] == 254 * tokens * value
-    assert acc[0, 0] == 254 * ((tokens - 1) * value + 1)
-    assert np.all(scale_rows(acc, totals, UNIT_GAIN, 0)[:, 1] == value)
+    acc = weigh_values(np.full((tokens, 3), p, np.float32), v)
+    assert acc[2].tolist() == [p * ((tokens - 1) * value + 1), p * tokens * value]
+
+
+@pytest.mark.parametrize("value", [-127, 127])
+def test_a_long_row_of_equal_keys_returns_their_value(value: int) -> None:
+    q, k = np.zeros((1, 16), np.int8), np.zeros((1201, 16), np.int8)
+    assert np.all(attend(q, k, np.full_like(k, value), 0, UNIT_GAIN, 0) == value)
 
 
 def test_query_blocks_do_not_matter() -> None:
