@@ -34,7 +34,6 @@ def constant_baseline(
         ConfigurationError: no such kind.
         DatasetError: the training targets hold no valid pixel.
     """
-    kind = str(getattr(kind, "value", kind))
     make_metric(kind, channels)  # refuses unknown kinds
     fitted = list(training)
     scored = fitted if evaluation is None else list(evaluation)

@@ -28,7 +28,7 @@ def make_metric(kind: str, channels: int) -> Metric:
         ConfigurationError: no such kind.
     """
     try:
-        return _MAKERS[str(getattr(kind, "value", kind))](channels)
+        return _MAKERS[kind](channels)
     except KeyError:
         raise ConfigurationError(
             f"task kind {kind!r} has no metric, expected one of {', '.join(_MAKERS)}"
