@@ -1,6 +1,7 @@
 """How often integers and floats choose the same experts, and how close it was where not."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,16 @@ def softmax(logits: Float64) -> Float64:
     return np.asarray(shifted / shifted.sum(-1, keepdims=True))
 
 
-def membership(chosen: NDArray[np.integer], experts: int) -> NDArray[np.bool_]:
+def membership(chosen: NDArray[np.integer[Any]], experts: int) -> NDArray[np.bool_]:
     """[T, K] expert numbers to [T, E] flags."""
     flags = np.zeros((len(chosen), experts), bool)
     np.put_along_axis(flags, chosen.astype(np.int64), True, axis=1)
     return flags
 
 
-def swapped_gap(probabilities: Float64, wanted: Float64, taken: Float64) -> Float64:
+def swapped_gap(
+    probabilities: Float64, wanted: NDArray[np.bool_], taken: NDArray[np.bool_]
+) -> Float64:
     """Per token, mean float probability of the experts lost minus that of those taken instead."""
     lost, won = wanted & ~taken, taken & ~wanted
     count = lost.sum(1)
@@ -46,7 +49,7 @@ class Agreement:
     margin_sum: float = 0.0
 
     def add(
-        self, logits: Float64, exact: NDArray[np.integer], integer: NDArray[np.integer]
+        self, logits: Float64, exact: NDArray[np.integer[Any]], integer: NDArray[np.integer[Any]]
     ) -> None:
         """One image: float ``logits`` [T, E], both choices [T, K]."""
         tokens, experts = logits.shape

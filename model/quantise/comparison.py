@@ -1,14 +1,17 @@
 """The integer model against the float network, image by image, for every task."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m3vit.hw.config import TaskConfig, TaskKind
 from m3vit.hw.evaluate import Evaluation, evaluate, evaluate_head
 from m3vit.hw.formats import RESIDUAL_GUARD_BITS
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.model.data.sample import Sample
+from m3vit.model.data.scenes import SCENE_CLASSES
 from m3vit.model.metrics.metric import Metric
 from m3vit.model.metrics.registry import make_metric
 from m3vit.model.network import M3ViT
@@ -17,6 +20,13 @@ from m3vit.model.quantise.float_pass import FloatPass, run_float
 from m3vit.model.quantise.predictions import dequantised, field_of
 from m3vit.model.quantise.residual_error import ResidualError, ResidualWatch
 from m3vit.model.quantise.saturation import Saturation
+
+
+def scored_on_scenes(task: TaskConfig) -> bool:
+    """Whether rendered scenes have the task's ground truth, with the same classes."""
+    if task.kind is TaskKind.SEGMENTATION:
+        return task.channels == len(SCENE_CLASSES)
+    return task.kind is not TaskKind.PARTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,7 @@ class _Watch:
     error: ResidualWatch
     saturation: Saturation
 
-    def __call__(self, name: str, block: int, values: NDArray[np.integer]) -> None:
+    def __call__(self, name: str, block: int, values: NDArray[np.integer[Any]]) -> None:
         """Record ``values``."""
         self.error(name, block, values)
         self.saturation.add(name, values)
@@ -70,7 +80,7 @@ class Comparison:
         evaluate(self.model, sample.image, number, fixed, plans)
         self.saturation.residual += sum(found.saturations.values())
         self._routes(exact, found)
-        if task.kind.value in sample.targets:
+        if scored_on_scenes(task):
             self._score(sample, number, exact, found)
 
     def _routes(self, exact: FloatPass, found: Evaluation) -> None:

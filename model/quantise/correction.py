@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from m3vit.hw.evaluate import attend_block, evaluate_head, mlp_block
-from m3vit.hw.formats import RESIDUAL_GUARD_BITS, Float64, Int32
+from m3vit.hw.formats import RESIDUAL_GUARD_BITS, Float64, Int32, UInt16
 from m3vit.hw.golden.embedding import embed, patches
 from m3vit.hw.golden.layernorm import layer_norm, residual_view
 from m3vit.hw.quantised import Block, Head, Linear, Mlp, QuantisedModel
@@ -25,9 +25,9 @@ RIDGE = 16.0
 """Added to the normal equations: experts that calibration rarely met stay as they are."""
 
 
-def shifted_bias(bias: Int32, factor: Float64, shift: int, codes: Float64) -> Float64:
+def shifted_bias(bias: Int32, factor: UInt16, shift: int, codes: Float64) -> Float64:
     """``bias`` that lowers the requantised outputs by ``codes`` [N]."""
-    return np.floor(bias - codes * 2.0**shift / factor + 0.5)
+    return np.asarray(np.floor(bias - codes * 2.0**shift / factor + 0.5))
 
 
 def lower(name: str, layer: Linear, codes: Float64) -> Linear:

@@ -15,7 +15,7 @@ from m3vit.model.network.head import double
 
 
 def _labels(values: Float64) -> Field:
-    return values.argmax(0).astype(np.uint8)
+    return np.asarray(values.argmax(0), np.uint8)
 
 
 def _probability(values: Float64) -> Field:

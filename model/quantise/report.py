@@ -8,7 +8,7 @@ from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.quantised_files import quantised_digest
 from m3vit.model.data.scenes import render_scene
 from m3vit.model.network import M3ViT
-from m3vit.model.quantise.comparison import Comparison, MetricPair
+from m3vit.model.quantise.comparison import Comparison, MetricPair, scored_on_scenes
 from m3vit.model.quantise.residual_error import ResidualError
 
 UNSEEN_SEED = 10_000_000
@@ -52,6 +52,7 @@ def record_of(comparison: Comparison) -> Record:
         "scenes": comparison.images,
         "residual_fraction": model.residual_fraction,
         "tasks": {names[number]: _metric(pair) for number, pair in comparison.metrics.items()},
+        "not_scored": [task.name for task in model.config.tasks if not scored_on_scenes(task)],
         "routing": {name: tally.to_dict() for name, tally in blocks.items()}
         | ({"all": comparison.all_blocks().to_dict()} if blocks else {}),
         "residual_db": {"fixed": _stages(comparison.fixed), "free": _stages(comparison.free)},

@@ -7,10 +7,12 @@ a few channels with large constant values would otherwise hide all errors.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from m3vit.hw.formats import Float64, Int32
+from m3vit.hw.formats import Float64
 
 Stage = tuple[str, int]
 """("embed", 0), ("mid", block) after attention, ("out", block) after the block."""
@@ -24,7 +26,7 @@ class ResidualError:
     signal: dict[Stage, float] = field(default_factory=dict)
     error: dict[Stage, float] = field(default_factory=dict)
 
-    def add(self, stage: Stage, exact: Float64, codes: Int32) -> None:
+    def add(self, stage: Stage, exact: Float64, codes: NDArray[np.integer[Any]]) -> None:
         """Compare one image's residual ``codes`` [T, d] with ``exact``."""
         varying = exact - exact.mean(0)
         difference = codes * self.unit - exact
@@ -47,7 +49,7 @@ class ResidualWatch:
     tally: ResidualError
     exact: Mapping[Stage, Float64]
 
-    def __call__(self, name: str, block: int, values: np.ndarray) -> None:
+    def __call__(self, name: str, block: int, values: NDArray[np.integer[Any]]) -> None:
         """Record the stages that the float pass recorded."""
         stage = (name, max(block, 0))
         if stage in self.exact:

@@ -1,6 +1,7 @@
 """How many codes lie at the ends of their range, by kind of tensor."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ class Saturation:
     residual: int = 0
     """Saturated additions to the residual."""
 
-    def add(self, name: str, codes: NDArray[np.integer]) -> None:
+    def add(self, name: str, codes: NDArray[np.integer[Any]]) -> None:
         """Count one tensor, if it is one of WATCHED."""
         if name in WATCHED:
             low = -127 if name in _SYMMETRIC else -128

@@ -22,14 +22,14 @@ FLOOR = 2.0**-10
 def floored(peaks: Float64) -> Float64:
     """Raise every entry to FLOOR x the largest; all-zero input becomes ones."""
     top = float(peaks.max(initial=0.0))
-    return np.maximum(peaks, FLOOR * top) if top > 0 else np.ones_like(peaks)
+    return np.asarray(np.maximum(peaks, FLOOR * top) if top > 0 else np.ones_like(peaks))
 
 
 def channel_scale(peaks: Float64, exponent: float = CHANNEL_EXPONENT) -> Float64:
     """Symmetric int8 scale of every channel: ``m^a * (max m)^(1-a) * headroom / 127``."""
     peaks = floored(peaks)
     mixed = peaks**exponent * peaks.max() ** (1 - exponent)
-    return mixed * (HEADROOM / ACTIVATION_STEPS)
+    return np.asarray(mixed * (HEADROOM / ACTIVATION_STEPS))
 
 
 def residual_fraction(peak: float) -> int:

@@ -56,6 +56,8 @@ def report_lines(record: Record) -> Iterator[str]:
     """Lines of four tables: metrics, routing, error after each block, saturation."""
     yield f"{record['model']} on {record['scenes']} unseen scenes, float against integer"
     yield from ("", *_tasks(record))
+    if record["not_scored"]:
+        yield f"scenes have no ground truth for {', '.join(record['not_scored'])}"
     if record["routing"]:
         yield from ("", *_routing(record))
     yield from ("", *_residual(record))
