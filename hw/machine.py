@@ -54,7 +54,7 @@ class MachineConfig:
 
     def __post_init__(self) -> None:
         self._require(1 <= self.groups <= 4, "groups", "1 to 4")
-        self._require(self.rows in (8, 16, 32, 64), "rows", "8, 16, 32 or 64")
+        self._require(self.rows in (8, 16, 32), "rows", "8, 16 or 32")
         self._require(self.columns in (8, 16, 32), "columns", "8, 16 or 32")
         self._require(1 <= self.max_tokens <= 2048, "max_tokens", "1 to 2048")
         self._require(1 <= self.max_experts <= 256, "max_experts", "1 to 256")
@@ -86,6 +86,14 @@ class MachineConfig:
     def tile_bytes(self) -> int:
         """Bytes of the weights of one tile over all groups."""
         return self.rows * self.panel
+
+    def attention_pairs(self, tokens: int) -> int:
+        """Query pairs of one attention block: half the score store holds their scores.
+
+        A score word holds two queries x max(rows, columns) keys; 0 means too many tokens.
+        """
+        words = -(-tokens // max(self.rows, self.columns))
+        return min(self.accumulator_pairs, self.score_words // 2 // words)
 
     @property
     def multipliers(self) -> int:

@@ -20,16 +20,18 @@ STORES: Mapping[Op, tuple[tuple[Store, ...], tuple[Store, ...]]] = {
     Op.CONFIG: ((Store.NONE,), (Store.NONE,)),
     Op.DMA: (
         (Store.NONE, Store.RES, Store.XN, Store.QOH, Store.PLAN),
-        (Store.NONE, Store.RES),
+        (Store.NONE, Store.RES, Store.XN),
     ),
     Op.NORM: ((Store.RES,), (Store.XN,)),
-    Op.GEMM: ((Store.XN, Store.QOH, Store.IMAGE), (Store.QOH, Store.RES, Store.KV)),
+    Op.GEMM: ((Store.XN, Store.QOH), (Store.QOH, Store.RES, Store.KV)),
     Op.ATTN: ((Store.KV,), (Store.QOH,)),
     Op.GATE: ((Store.XN,), (Store.PLAN,)),
     Op.EXPERTS: ((Store.XN,), (Store.RES,)),
     Op.END: ((Store.NONE,), (Store.NONE,)),
 }
 """Stores that each operation may read and write."""
+
+_PAIRED = (Op.GEMM, Op.ATTN, Op.GATE, Op.EXPERTS)
 
 
 def _fail(index: int, command: Command, what: str, got: object, expected: str) -> CommandError:
@@ -91,6 +93,8 @@ def check_command(command: Command, index: int, machine: MachineConfig, windows:
     for name, (low, high) in _limits(command, machine).items():
         if not low <= command[name] <= high:
             raise _fail(index, command, name, command[name], f"{low} to {high}")
+    if command.op in _PAIRED and not 1 <= command.pairs <= machine.accumulator_pairs:
+        raise _fail(index, command, "pairs", command.pairs, f"1 to {machine.accumulator_pairs}")
     _check_digest(command, index, machine)
     _check_capacity(command, index, machine)
     _check_windows(command, index, machine, windows)
@@ -103,7 +107,8 @@ def _check_digest(command: Command, index: int, machine: MachineConfig) -> None:
 
 def _check_capacity(command: Command, index: int, machine: MachineConfig) -> None:
     """XN and QOH hold ``activation_bytes`` each; the residual has as many channels."""
-    width = {Op.CONFIG: "width", Op.NORM: "width", Op.EXPERTS: "hidden"}.get(command.op)
+    names = {Op.CONFIG: "width", Op.NORM: "width", Op.GEMM: "inner", Op.EXPERTS: "hidden"}
+    width = names.get(command.op)
     if width is None:
         return
     bytes_needed = command.tokens * command[width]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from m3vit.hw.commands.fields import Base, Element, Flag, Op, Post, Store
+from m3vit.hw.commands.fields import Base, Element, Flag, Op, Post
 from m3vit.hw.commands.word import Command
 from m3vit.hw.layout.sizes import (
     GELU_BYTES,
@@ -43,15 +43,12 @@ def _package(start: int, size: int) -> Extent:
     return Extent(base=Base.PACKAGE, start=start, size=size)
 
 
-def _gemm(command: Command, machine: MachineConfig) -> Iterator[Extent]:
+def _gemm(command: Command, machine: MachineConfig) -> Extent:
     if command["post"] == Post.QKV:
         size = qkv_bytes(machine, command["inner"], command["head_dim"])
     else:
         size = linear_bytes(machine, command["inner"], command["outputs"])
-    yield _package(command["weights"], size)
-    if command.src is Store.IMAGE:
-        rows = command.tokens * command["inner"]
-        yield Extent(base=Base.IMAGE, start=command["source"], size=rows)
+    return _package(command["weights"], size)
 
 
 def _experts(command: Command, machine: MachineConfig) -> Iterator[Extent]:
@@ -67,7 +64,7 @@ def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
     elif command.op is Op.NORM:
         yield _package(command["table"], command["width"] * LAYERNORM_ENTRY_BYTES)
     elif command.op is Op.GEMM:
-        yield from _gemm(command, machine)
+        yield _gemm(command, machine)
     elif command.op is Op.GATE:
         yield _package(
             command["weights"], gate_bytes(machine, command["width"], command["experts"])

@@ -51,7 +51,7 @@ class Flag(IntFlag):
 
 
 class Store(IntEnum):
-    """On-chip stores and the image stream."""
+    """On-chip stores."""
 
     NONE = 0
     RES = 1
@@ -59,7 +59,6 @@ class Store(IntEnum):
     QOH = 3
     KV = 4
     PLAN = 5
-    IMAGE = 6
 
 
 class Base(IntEnum):
@@ -143,7 +142,6 @@ _NORM = (
 )
 _GEMM = (
     _field("weights", 32, f"panels, {_ADDRESS}", ADDRESS_UNIT),
-    _field("source", 32, "image rows, relative to the image's base", ADDRESS_UNIT),
     _field("inner", 13, "contraction length"),
     _field("outputs", 13, "output channels (of each of Q, K, V with post QKV)"),
     _field("panels_group", 8, "panels computed for one token block before the next (BLOCK_ORDER)"),

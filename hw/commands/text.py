@@ -14,7 +14,7 @@ _NAMED = {
 def _operand(name: str, value: int) -> str:
     if name in _NAMED:
         return f"{name}={_NAMED[name].get(value, value)}"
-    if name in ("address", "weights", "table", "gelu", "source", "digest"):
+    if name in ("address", "weights", "table", "gelu", "digest"):
         return f"{name}={value:#x}"
     return f"{name}={value}"
 

@@ -45,9 +45,12 @@ class Program:
         **operands: int,
     ) -> None:
         """Append one command; the loop nest's block size follows from its order."""
-        ordered = flags & Flag.BLOCK_ORDER
         machine = self.machine
-        pairs = machine.normal_block_pairs if ordered else machine.accumulator_pairs
+        pairs = machine.accumulator_pairs
+        if flags & Flag.BLOCK_ORDER:
+            pairs = machine.normal_block_pairs
+        elif op is Op.ATTN:
+            pairs = machine.attention_pairs(self.tokens)
         self.commands.append(
             Command(
                 op=op,

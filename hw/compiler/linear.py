@@ -40,7 +40,6 @@ def emit_gemm(
         block=block,
         tokens=tokens,
         weights=address,
-        source=0,
         inner=inner,
         outputs=outputs,
         panels_group=panels_group(program.machine, outputs, inner),

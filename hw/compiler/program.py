@@ -4,6 +4,8 @@ The list is the same for every image, task and routing: a data-dependent layer i
 GATE, EXPERTS, and the task only offsets the gate's address.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from m3vit.hw.commands.fields import Base, Element, Flag, Op, Store
@@ -63,12 +65,38 @@ def _emit_embedding(program: Program) -> None:
         first_token=0,
         first_channel=0,
     )
-    flags = Flag.BLOCK_ORDER | Flag.ADD
     address = place_linear(program, "embedding", "dense", model.embedding)
-    emit_gemm(
-        program, model.embedding, address, Store.IMAGE, 0, flags, program.tokens - 1, first_token=1
-    )
+    for start, count in _image_chunks(program):
+        _emit_patches(program, address, start, count)
     program.dump("embed", Store.RES, 0, Element.INT32, width)
+
+
+def _image_chunks(program: Program) -> Iterator[tuple[int, int]]:
+    """First patch and number of patches, equal shares that fit XN."""
+    patches = program.tokens - 1
+    fitting = max(1, program.machine.activation_bytes // program.model.config.patch_elements)
+    chunks = -(-patches // fitting)
+    size = -(-patches // max(1, chunks))
+    return ((start, min(size, patches - start)) for start in range(0, patches, size))
+
+
+def _emit_patches(program: Program, weights: int, start: int, count: int) -> None:
+    """Image rows into XN, then the embedding added to their tokens (the class token is first)."""
+    elements = program.model.config.patch_elements
+    program.emit(
+        Op.DMA,
+        dst=Store.XN,
+        tokens=count,
+        base=Base.IMAGE,
+        address=start * elements,
+        elements=elements,
+        stride=elements,
+        element=Element.INT8,
+        first_token=0,
+        first_channel=0,
+    )
+    flags = Flag.BLOCK_ORDER | Flag.ADD
+    emit_gemm(program, program.model.embedding, weights, Store.XN, 0, flags, count, start + 1)
 
 
 def _emit_norm(program: Program, norm: LayerNorm, block: int, which: int) -> None:

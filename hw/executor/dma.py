@@ -18,7 +18,7 @@ _TYPES = {Element.INT8: "|i1", Element.INT16: "<i2", Element.INT32: "<i4"}
 
 
 def bind_dma(command: Command, source: Source) -> Step:
-    """A store written to DRAM, or the residual preset from int16 rows."""
+    """A store written to DRAM; the residual preset from int16 rows; patches into XN."""
     return lambda state: _write(command, state) if _is_write(command) else _read(command, state)
 
 
@@ -37,9 +37,13 @@ def _rows(command: Command, state: State) -> UInt8:
 
 def _read(command: Command, state: State) -> None:
     first, channel = command["first_token"], command["first_channel"]
-    rows = np.ascontiguousarray(_rows(command, state)).view("<i2").astype(np.int32)
+    rows = np.ascontiguousarray(_rows(command, state)).view(_TYPES[Element(command["element"])])
+    if command.dst is Store.XN:
+        state.normalised = np.zeros((first + command.tokens, channel + rows.shape[1]), np.int8)
+        state.normalised[first:, channel:] = rows
+        return
     target = state.residual[first : first + command.tokens, channel : channel + rows.shape[1]]
-    target[:] = rows << RESIDUAL_GUARD_BITS
+    target[:] = rows.astype(np.int32) << RESIDUAL_GUARD_BITS
 
 
 def _write(command: Command, state: State) -> None:

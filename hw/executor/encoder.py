@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from m3vit.hw.commands.fields import Base, Flag, Post, Store
+from m3vit.hw.commands.fields import Flag, Post, Store
 from m3vit.hw.commands.word import Command
 from m3vit.hw.errors import CommandError
-from m3vit.hw.executor.state import State, window
+from m3vit.hw.executor.state import State
 from m3vit.hw.executor.steps import Source, Step
 from m3vit.hw.formats import WEIGHT_LIMIT, Int8
 from m3vit.hw.golden.attention import attend
@@ -40,11 +40,14 @@ def _needed(value: Int8 | None, name: str) -> Int8:
 def _operand(command: Command, state: State) -> Int8:
     """[tokens, inner] activations of the store that a GEMM reads."""
     inner, first = command["inner"], command["src_channel"]
-    if command.src is Store.IMAGE:
-        data = window(state, Base.IMAGE, command["source"], command.tokens * inner)
-        return data.view(np.int8).reshape(command.tokens, inner)
     store = state.normalised if command.src is Store.XN else state.hidden
-    return _needed(store, command.src.name)[: command.tokens, first : first + inner]
+    held = _needed(store, command.src.name)
+    if held.shape[0] < command.tokens or held.shape[1] < first + inner:
+        raise CommandError(
+            f"{command.src.name} holds {held.shape[0]} tokens x {held.shape[1]} channels, "
+            f"the command reads {command.tokens} x {first + inner}"
+        )
+    return held[: command.tokens, first : first + inner]
 
 
 def bind_gemm(command: Command, source: Source) -> Step:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m3vit.hw.commands.fields import Base, Op
+from m3vit.hw.commands.fields import Base, Op, Store
 from m3vit.hw.compiler.builder import Program
 from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.config import ModelConfig, TaskConfig, TaskKind
@@ -154,11 +154,29 @@ def test_weights_beyond_the_image_are_refused() -> None:
 
 def test_a_store_read_before_it_is_written_is_refused() -> None:
     program = emit_program(random_model(BASE, 0), MACHINES["mini"])
-    commands = tuple(c for c in program.commands if c.op is not Op.NORM)
+    commands = tuple(c for c in program.commands if c.dst is not Store.XN)
     engine = Engine(commands, program.memory.data, MACHINES["mini"])
     bench = Bench(BASE, MACHINES["mini"])
     with pytest.raises(CommandError, match="XN is read before"):
         engine.run(bench.memory(random_image(BASE, 0)), 0)
+
+
+def test_a_store_of_the_wrong_size_is_refused() -> None:
+    program = emit_program(random_model(BASE, 0), MACHINES["mini"])
+    commands = tuple(c for c in program.commands if c.op is not Op.NORM)
+    engine = Engine(commands, program.memory.data, MACHINES["mini"])
+    bench = Bench(BASE, MACHINES["mini"])
+    with pytest.raises(CommandError, match=r"XN holds 12 tokens x 768 channels, the command"):
+        engine.run(bench.memory(random_image(BASE, 0)), 0)
+
+
+def test_an_image_larger_than_xn_comes_in_shares() -> None:
+    tight = replace(MACHINES["mini"], activation_bytes=4000)
+    bench = Bench(BASE, tight)
+    shares = [c for c in bench.program.commands if c.dst is Store.XN and c.op is Op.DMA]
+    assert [share.tokens for share in shares] == [4, 4, 4]
+    image = random_image(BASE, 3)
+    assert np.array_equal(bench.run(image, 0), evaluate(bench.model, image, 0).result)
 
 
 def test_a_list_without_end_is_refused() -> None:
