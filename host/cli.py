@@ -6,13 +6,15 @@ so that a missing optional dependency breaks only its own verb.
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NoReturn
 
-from m3vit.hw.errors import M3vitError
+from m3vit.hw.errors import ConfigurationError, M3vitError
 
 VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -21,6 +23,8 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "presets": ("m3vit.hw.verbs.presets", "list models, machines and boards"),
         "train": ("m3vit.model.verbs.train", "train a network on rendered scenes or a data set"),
         "evaluate": ("m3vit.model.verbs.evaluate", "metrics of a checkpoint on unseen scenes"),
+        "scene": ("m3vit.model.verbs.scene", "a rendered scene with its ground truth, as files"),
+        "score": ("m3vit.model.verbs.score", "metrics of predictions against ground truth"),
         "quantize": ("m3vit.model.verbs.quantize", "checkpoint to integers, with the loss shown"),
         "compile": ("m3vit.hw.verbs.compile", "integers to a package: commands, weights, digest"),
         "disasm": ("m3vit.hw.verbs.disasm", "a package's commands as text"),
@@ -38,44 +42,67 @@ def _usage() -> str:
     return "\n".join(["usage: m3vit [--debug] VERB ...", "", *lines, "", "m3vit VERB --help"])
 
 
+class _Parser(argparse.ArgumentParser):
+    """Errors of arguments are one line like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message}; see `{self.prog} --help`")
+
+
 def _parser(verb: str, text: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"m3vit {verb}", description=text)
+    parser = _Parser(prog=f"m3vit {verb}", description=text)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
-def _run_verb(verb: str, rest: Sequence[str], debug: bool) -> int:
+def _run_verb(verb: str, rest: Sequence[str]) -> int:
     module_name, text = VERBS[verb]
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("m3vit"):
-            raise
-        print(
-            f"m3vit {verb}: the Python package {error.name!r} is not installed; "
-            "run `make install` or `m3vit doctor`",
-            file=sys.stderr,
-        )
-        return 2
+    module = importlib.import_module(module_name)
     parser = _parser(verb, text)
     module.configure(parser)
-    args = parser.parse_args(rest)
-    return _guarded(verb, lambda: int(module.run(args)), debug or args.debug)
+    code = int(module.run(parser.parse_args(rest)))
+    sys.stdout.flush()  # a full disk behind standard output shows here, not at exit
+    return code
 
 
-def _guarded(verb: str, action: Callable[[], int], debug: bool) -> int:
-    try:
-        return action()
-    except M3vitError as error:
-        if debug:
-            raise
-        print(f"m3vit {verb}: {error}", file=sys.stderr)
-    except BrokenPipeError:
+def _explain(error: Exception) -> str | None:
+    """One line for an error that is the user's to resolve, None for a fault of ours."""
+    if isinstance(error, M3vitError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "m3vit").startswith("m3vit"):
+        return (
+            f"the Python package {error.name!r} is not installed; run `make install`, or "
+            "`m3vit doctor` to see what is missing"
+        )
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return None
+
+
+def _drop_output() -> None:
+    """Nobody reads standard output any more, or its disk is full: do not fail again at exit."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _guarded(verb: str, rest: Sequence[str], debug: bool) -> int:
+    try:
+        return _run_verb(verb, rest)
+    except BrokenPipeError:
+        _drop_output()
+        return 2
     except KeyboardInterrupt:
         print(f"m3vit {verb}: interrupted", file=sys.stderr)
         return 130
-    return 2
+    except Exception as error:
+        line = _explain(error)
+        if debug or line is None:
+            raise
+        if isinstance(error, OSError):
+            _drop_output()
+        print(f"m3vit {verb}: {line}", file=sys.stderr)
+        return 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,4 +116,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest[0] not in VERBS:
         print(f"m3vit: unknown verb {rest[0]!r}; verbs are {', '.join(VERBS)}", file=sys.stderr)
         return 2
-    return _run_verb(rest[0], rest[1:], debug)
+    return _guarded(rest[0], rest[1:], debug or "--debug" in rest)

@@ -1,0 +1,125 @@
+"""Result records of what a device did, with the cost model's figures where it counted none."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from m3vit.host.runtime import Prediction
+from m3vit.hw.cost import CycleReport, estimate_cycles
+from m3vit.hw.package import Package
+from m3vit.hw.record_table import render_table
+from m3vit.hw.records import Evidence, Figure, ResultRecord, figure
+from m3vit.hw.routing import RoutingPlan
+
+COLUMNS = (
+    "image",
+    "task",
+    "device",
+    "tokens",
+    "macs",
+    "cycles",
+    "latency_ms",
+    "dram_bytes",
+    "experts_used",
+)
+
+
+def digest_of_outputs(prediction: Prediction) -> str:
+    """SHA-256 over the encoder's result and the logits: equal on every device."""
+    total = hashlib.sha256(prediction.run.result.astype("<i2").tobytes())
+    total.update(prediction.logits.astype("<i2").tobytes())
+    return total.hexdigest()
+
+
+def modelled(package: Package, plans: Mapping[int, RoutingPlan]) -> CycleReport:
+    """Cycles and bytes of the package's machine with this routing."""
+    counts = [plans[block].counts.tolist() for block in sorted(plans)]
+    return estimate_cycles(package.config, package.machine, counts or None)
+
+
+def record_of(
+    package: Package,
+    device: str,
+    image: str,
+    prediction: Prediction,
+    phases: Mapping[str, float],
+) -> ResultRecord:
+    """The record of one image and task.
+
+    Args:
+        package: what was executed.
+        device: the device's name.
+        image: where the image came from.
+        prediction: what came out.
+        phases: seconds by phase on this host.
+    """
+    cost = modelled(package, prediction.run.plans)
+    return ResultRecord(
+        model=package.config.name,
+        task=prediction.task.name,
+        device=device,
+        image=image,
+        digest=digest_of_outputs(prediction),
+        package_digest=package.digest,
+        figures={
+            **_modelled_figures(package, cost),
+            **_run_figures(package, device, prediction, phases),
+        },
+    )
+
+
+def _modelled_figures(package: Package, cost: CycleReport) -> dict[str, Figure]:
+    source = f"cost model of machine {package.machine.name}, encoder, this image's routing"
+    values = {
+        "tokens": package.config.tokens,
+        "macs": cost.macs,
+        "cycles": cost.total,
+        "clock_mhz": cost.clock_mhz,
+        "latency_ms": cost.latency_ms,
+        "dram_bytes": cost.dram_total,
+        "dram_bytes_by_kind": dict(cost.dram_bytes),
+        "experts_used": list(cost.experts_used),
+    }
+    return {name: figure(name, value, Evidence.MODELLED, source) for name, value in values.items()}
+
+
+def _run_figures(
+    package: Package, device: str, prediction: Prediction, phases: Mapping[str, float]
+) -> dict[str, Figure]:
+    plans, source = prediction.run.plans, f"counted by device {device}"
+    figures = {
+        "phases_ms": figure(
+            "phases_ms",
+            {name: 1e3 * seconds for name, seconds in phases.items()},
+            Evidence.MEASURED,
+            f"wall clock of this host running device {device}, not the accelerator's",
+        )
+    }
+    if plans:
+        used = [plans[block].live_experts for block in sorted(plans)]
+        figures["experts_used"] = figure("experts_used", used, Evidence.SIMULATED, source)
+    if prediction.run.saturations is not None:
+        figures["saturations"] = figure(
+            "saturations", prediction.run.saturations, Evidence.SIMULATED, source
+        )
+    return figures
+
+
+def table(records: Sequence[ResultRecord]) -> str:
+    """Records as text, the machine's figures first, this host's time below."""
+    machine = "cycles, ms and DRAM are those of the modelled machine, encoder only"
+    return "\n".join([render_table(records, COLUMNS), f"({machine})", "", _host_times(records)])
+
+
+def _host_times(records: Sequence[ResultRecord]) -> str:
+    """Median seconds of this host, by phase."""
+    from statistics import median
+
+    phases: dict[str, list[float]] = {}
+    for record in records:
+        for name, milliseconds in record.value("phases_ms").items():
+            phases.setdefault(name, []).append(milliseconds)
+    parts = [f"{name} {median(values):.1f}" for name, values in phases.items()]
+    return (
+        f"this host, device {records[0].device}, measured, median ms: {', '.join(parts)}\n"
+        "(read, resize, pack and draw once an image, the others for each task)"
+    )
