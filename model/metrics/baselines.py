@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from m3vit.hw.errors import DatasetError
 from m3vit.model.data.sample import IGNORE
-from m3vit.model.metrics.edge_thinning import thin
+from m3vit.model.data.skeleton import thin
 from m3vit.model.metrics.metric import Field
 from m3vit.model.metrics.registry import make_metric
 

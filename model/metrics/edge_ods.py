@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from m3vit.model.data.sample import IGNORE
+from m3vit.model.data.skeleton import thin
 from m3vit.model.metrics.edge_matching import ranked_matches
-from m3vit.model.metrics.edge_thinning import ridges, thin
+from m3vit.model.metrics.edge_thinning import ridges
 from m3vit.model.metrics.metric import Field, checked
 
 TOLERANCE = 0.0075
