@@ -4,6 +4,7 @@ A package is compiled for one machine: the order of the weight bytes depends on 
 and image sizes within the limits share one machine and one bitstream.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -81,6 +82,16 @@ class MachineConfig:
     def chains(self) -> int:
         """Cascades stacked in one column."""
         return self.rows // CASCADE
+
+    @property
+    def word_bytes(self) -> int:
+        """One load step of all groups: what the ring holds in a word."""
+        return self.panel * self.chains
+
+    @property
+    def stream_unit(self) -> int:
+        """Regions are padded to this: whole bursts of 64 bytes and whole ring words."""
+        return math.lcm(64, self.word_bytes)
 
     @property
     def tile_bytes(self) -> int:

@@ -28,7 +28,7 @@ def text_table(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
         cells = zip(row, widths, right, strict=True)
         return "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in cells).rstrip()
 
-    rule = "  ".join("-" * width for width in widths)
+    rule = "  ".join("-" * width for width in widths).rstrip()
     return "\n".join([line(rows[0]), rule, *map(line, rows[1:])])
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from m3vit.hw.commands.fields import Base, Element, Flag, Op, Post
 from m3vit.hw.commands.word import Command
 from m3vit.hw.layout.sizes import (
-    GELU_BYTES,
-    LAYERNORM_ENTRY_BYTES,
     expert_bytes,
     gate_bytes,
+    gelu_bytes,
+    layernorm_bytes,
     linear_bytes,
     qkv_bytes,
 )
@@ -54,7 +54,7 @@ def _gemm(command: Command, machine: MachineConfig) -> Extent:
 def _experts(command: Command, machine: MachineConfig) -> Iterator[Extent]:
     one = expert_bytes(machine, command["width"], command["hidden"])
     yield _package(command["weights"], (command["experts"] - 1) * command["stride"] + one)
-    yield _package(command["gelu"], GELU_BYTES)
+    yield _package(command["gelu"], gelu_bytes(machine))
 
 
 def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
@@ -62,7 +62,7 @@ def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
     if command.op is Op.DMA and not command.flags & Flag.WRITE:
         yield _dma(command)
     elif command.op is Op.NORM:
-        yield _package(command["table"], command["width"] * LAYERNORM_ENTRY_BYTES)
+        yield _package(command["table"], layernorm_bytes(machine, command["width"]))
     elif command.op is Op.GEMM:
         yield _gemm(command, machine)
     elif command.op is Op.GATE:

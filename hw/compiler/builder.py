@@ -18,11 +18,14 @@ class Program:
 
     model: QuantisedModel
     machine: MachineConfig
-    memory: MemoryImage = field(default_factory=MemoryImage)
+    memory: MemoryImage = field(init=False)
     trace: TraceMap = field(default_factory=TraceMap)
     commands: list[Command] = field(default_factory=list)
     heads: list[dict[str, object]] = field(default_factory=list)
     """Entries of the manifest that locate the heads' tensors."""
+
+    def __post_init__(self) -> None:
+        self.memory = MemoryImage(unit=self.machine.stream_unit)
 
     @property
     def tokens(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from m3vit.hw.layout.sizes import ALIGNMENT, aligned
+from m3vit.hw.layout.sizes import aligned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,26 +23,27 @@ class Region:
 class MemoryImage:
     """Collects regions while the program is emitted."""
 
+    unit: int
+    """Regions start at multiples of this and are padded to it."""
     regions: list[Region] = field(default_factory=list)
     _chunks: list[bytes] = field(default_factory=list)
     _size: int = 0
 
     def place(self, name: str, kind: str, data: bytes) -> int:
-        """Append ``data`` as a region and return its address, a multiple of 64."""
+        """Append ``data`` as a region and return its address."""
         offset = self._size
         self.regions.append(Region(name=name, kind=kind, offset=offset, size=len(data)))
-        self._chunks += [data, bytes(aligned(len(data)) - len(data))]
-        self._size += aligned(len(data))
+        self._chunks += [data, bytes(aligned(len(data), self.unit) - len(data))]
+        self._size += aligned(len(data), self.unit)
         return offset
 
     def place_many(self, name: str, kind: str, parts: list[bytes]) -> tuple[int, int]:
         """Append equally long ``parts`` at a common stride; return address and stride."""
-        stride = aligned(max(map(len, parts)))
+        stride = aligned(max(map(len, parts)), self.unit)
         data = b"".join(part + bytes(stride - len(part)) for part in parts)
         return self.place(name, kind, data), stride
 
     @property
     def data(self) -> bytes:
         """The image."""
-        assert self._size % ALIGNMENT == 0
         return b"".join(self._chunks)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 from m3vit.hw.commands.extent import ELEMENT_BYTES
-from m3vit.hw.commands.fields import Element
+from m3vit.hw.commands.fields import ADDRESS_UNIT, Element
 from m3vit.hw.layout.sizes import aligned
 
 
@@ -39,7 +39,7 @@ class TraceMap:
     def size(self) -> int:
         """Bytes of the whole trace buffer."""
         last = self.regions[-1] if self.regions else None
-        return aligned(last.offset + last.size) if last else 0
+        return aligned(last.offset + last.size, ADDRESS_UNIT) if last else 0
 
     def add(
         self, name: str, block: int, element: Element, tokens: int, columns: int

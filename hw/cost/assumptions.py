@@ -94,6 +94,7 @@ MODEL_LIMITS = (
     "DRAM is a stream at its planned bandwidth in order of use; refresh and bank conflicts are "
     "inside the planned figure",
     "conflicts on a bank of XN between LayerNorm's writes and QKV's reads are not modelled",
+    "the position table is fetched before the image, in the order of the commands",
     "task heads run on the host and are not in the cycles",
     "one image at a time; nothing of the next image is overlapped",
 )

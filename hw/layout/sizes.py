@@ -2,9 +2,6 @@
 
 from m3vit.hw.machine import MachineConfig
 
-ALIGNMENT = 64
-"""Every region starts at a multiple of this, one full burst of a 128-bit port's four beats."""
-
 PARAMETER_BYTES = 8
 """Record of one column in front of a panel: bias int32, factor u16, flags u16."""
 
@@ -15,9 +12,19 @@ GELU_BYTES = 512
 """Two tables of 256 int8."""
 
 
-def aligned(size: int) -> int:
-    """``size`` rounded up to the alignment."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
+def aligned(size: int, unit: int) -> int:
+    """``size`` rounded up to a multiple of ``unit``."""
+    return -(-size // unit) * unit
+
+
+def layernorm_bytes(machine: MachineConfig, channels: int) -> int:
+    """A LayerNorm table as it is streamed."""
+    return aligned(channels * LAYERNORM_ENTRY_BYTES, machine.stream_unit)
+
+
+def gelu_bytes(machine: MachineConfig) -> int:
+    """Both GELU tables as they are streamed."""
+    return aligned(GELU_BYTES, machine.stream_unit)
 
 
 def panel_bytes(machine: MachineConfig, inner: int) -> int:
