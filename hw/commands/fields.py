@@ -145,7 +145,6 @@ _GEMM = (
     _field("inner", 13, "contraction length"),
     _field("outputs", 13, "output channels (of each of Q, K, V with post QKV)"),
     _field("panels_group", 8, "panels computed for one token block before the next (BLOCK_ORDER)"),
-    _field("src_channel", 8, "first channel read", 16),
     _field("dst_channel", 8, "first channel written", 16),
     _field("first_token", 12, "token that row 0 is added to"),
     _field("post", 2, "see Post"),

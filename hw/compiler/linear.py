@@ -43,7 +43,6 @@ def emit_gemm(
         inner=inner,
         outputs=outputs,
         panels_group=panels_group(program.machine, outputs, inner),
-        src_channel=0,
         dst_channel=0,
         first_token=first_token,
         post=Post.RESIDUAL,

@@ -39,15 +39,15 @@ def _needed(value: Int8 | None, name: str) -> Int8:
 
 def _operand(command: Command, state: State) -> Int8:
     """[tokens, inner] activations of the store that a GEMM reads."""
-    inner, first = command["inner"], command["src_channel"]
+    inner = command["inner"]
     store = state.normalised if command.src is Store.XN else state.hidden
     held = _needed(store, command.src.name)
-    if held.shape[0] < command.tokens or held.shape[1] < first + inner:
+    if held.shape[0] < command.tokens or held.shape[1] < inner:
         raise CommandError(
             f"{command.src.name} holds {held.shape[0]} tokens x {held.shape[1]} channels, "
-            f"the command reads {command.tokens} x {first + inner}"
+            f"the command reads {command.tokens} x {inner}"
         )
-    return held[: command.tokens, first : first + inner]
+    return held[: command.tokens, :inner]
 
 
 def bind_gemm(command: Command, source: Source) -> Step:
