@@ -84,8 +84,8 @@ def load_network(path: Path, config: ModelConfig | None = None) -> M3ViT:
 
 
 def _is_ours(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        # A truncated archive of ours is not one any more; its name then tells what it was.
+    # By name too: a truncated archive has no readable list of contents.
+    if path.suffix == ".npz" or not zipfile.is_zipfile(path):
         return path.suffix == ".npz"
     with zipfile.ZipFile(path) as archive:
         return f"{CONFIG_KEY}.npy" in archive.namelist()
