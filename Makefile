@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow bench lint typecheck clean
+.PHONY: help install demo test test-slow sim bench lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## List the targets
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,dev]'
 	@touch $@
 
 install: $(STAMP) ## Create .venv with everything the demo and the tests need
@@ -29,6 +29,9 @@ test: $(STAMP) lint typecheck ## Style, import rules, types and the default test
 
 test-slow: $(STAMP) ## The tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow
+
+sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer reference
+	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
 
 bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
 	@$(BIN)/m3vit bench

@@ -1,0 +1,86 @@
+"""Every memory of the machine: one write port, read ports of a stated latency.
+
+No port is transparent: a read of the address that is written in the same cycle returns the old
+word, in every style and in simulation alike (block RAM in read-first mode; ultra RAM serves its
+reading port first).
+"""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import memory
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.errors import ConfigurationError
+from m3vit.rtl.library import register
+
+STYLES = ("distributed", "block", "ultra")
+
+
+class Memory(Component):
+    """``depth`` words of ``width`` bits.
+
+    Latency ``latency``: 1 (the read register) or 2 (the block's output register).  Write enables
+    cover ``granularity`` bits each.  Ports: ``we``, ``wa``, ``wd``, and ``ra<i>``, ``rd<i>``
+    for each of ``readers``.
+
+    Raises:
+        ConfigurationError: a size, style or latency is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        depth: int,
+        width: int,
+        style: str,
+        latency: int = 1,
+        readers: int = 1,
+        granularity: int | None = None,
+        contents: Sequence[int] = (),
+    ) -> None:
+        grain = granularity or width
+        _require(depth >= 1, "depth", "1 or more", depth)
+        _require(style in STYLES, "style", f"one of {', '.join(STYLES)}", style)
+        _require(latency in (1, 2), "latency", "1 or 2", latency)
+        _require(width % grain == 0, "width", f"a multiple of the granularity {grain}", width)
+        _require(not (contents and style == "ultra"), "contents", "none in ultra RAM", "some")
+        self.depth, self.width, self.style, self.latency = depth, width, style, latency
+        self.readers, self.grain, self.contents = readers, grain, tuple(contents)
+        self.address_bits = max(1, (depth - 1).bit_length())
+        ports = {
+            "we": In(width // grain),
+            "wa": In(self.address_bits),
+            "wd": In(width),
+        }
+        for reader in range(readers):
+            ports |= {f"ra{reader}": In(self.address_bits), f"rd{reader}": Out(width)}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """Amaranth's memory with its ports tied to ours."""
+        m = Module()
+        m.submodules.store = store = memory.Memory(
+            shape=self.width,
+            depth=self.depth,
+            init=self.contents,
+            attrs={"ram_style": self.style},
+        )
+        write = store.write_port(granularity=self.grain)
+        m.d.comb += [write.en.eq(self.we), write.addr.eq(self.wa), write.data.eq(self.wd)]
+        for reader in range(self.readers):
+            read = store.read_port(transparent_for=())
+            m.d.comb += read.addr.eq(getattr(self, f"ra{reader}"))
+            data: Signal = getattr(self, f"rd{reader}")
+            if self.latency == 1:
+                m.d.comb += data.eq(read.data)
+            else:
+                held = register(self.width, f"held{reader}")
+                m.d.sync += held.eq(read.data)
+                m.d.comb += data.eq(held)
+        return m
+
+
+def _require(condition: bool, name: str, expected: str, got: object) -> None:
+    if not condition:
+        raise ConfigurationError(f"memory: {name} must be {expected}, not {got}")
