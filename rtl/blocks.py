@@ -1,0 +1,43 @@
+"""How many pairs the next token block has."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.rtl.passes import BLOCK_BITS, PAIR_BITS
+
+
+class BlockSize(Component):
+    """``size`` = ``limit``, or half of what is left (rounded up) when less than two blocks are.
+
+    So the last two blocks are about equal and no block is tiny.  Combinational.
+    """
+
+    left: In(PAIR_BITS)
+    limit: In(BLOCK_BITS)
+    size: Out(BLOCK_BITS)
+
+    def elaborate(self, platform: object) -> Module:
+        """Two comparisons and a multiplexer."""
+        m = Module()
+        half = Signal(PAIR_BITS)
+        m.d.comb += [
+            half.eq((self.left + 1) >> 1),
+            self.size.eq(
+                Mux(
+                    self.left <= self.limit,
+                    self.left,
+                    Mux(self.left < (self.limit << 1), half, self.limit),
+                )
+            ),
+        ]
+        return m
+
+
+def block_sizes(pairs: int, limit: int) -> list[int]:
+    """The blocks of ``pairs`` pairs, as the hardware cuts them."""
+    sizes = []
+    while pairs:
+        size = pairs if pairs <= limit else (pairs + 1) // 2 if pairs < 2 * limit else limit
+        sizes.append(size)
+        pairs -= size
+    return sizes

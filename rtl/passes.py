@@ -1,0 +1,168 @@
+"""Passes: what the sequencer asks of the matrix engine, and the jobs it makes them from.
+
+A pass streams up to ``accumulator_pairs`` token pairs over one weight tile (rtl/DESIGN.md 2).
+"""
+
+from amaranth.lib import data, enum
+
+TOKEN_BITS = 12
+PAIR_BITS = 11
+BLOCK_BITS = 10
+RING_BITS = 16
+NUMBER_BITS = 16
+"""Running numbers of passes; compared modulo 2^16, far more than can be in flight."""
+
+
+class Source(enum.Enum, shape=2):
+    """Where the operands of a pass come from."""
+
+    XN = 0
+    QOH = 1
+    QUERY = 2
+    PROBABILITY = 3
+
+
+class Tile(enum.Enum, shape=2):
+    """Where its weights come from."""
+
+    RING = 0
+    KEY = 1
+    VALUE = 2
+
+
+class Post(enum.Enum, shape=4):
+    """What becomes of its sums."""
+
+    HIDDEN = 0
+    """int8 into QOH: Q."""
+    GELU = 1
+    """int8 through the tables into QOH."""
+    RESIDUAL = 2
+    VALUE = 3
+    KEY = 4
+    SCORE = 5
+    OUTPUT = 6
+    """A row factor instead of a column factor, int8 into QOH."""
+    GATE = 7
+
+
+class Wait(enum.Enum, shape=2):
+    """What a pass waits for."""
+
+    NOTHING = 0
+    RETIRED = 1
+    """Results of pass ``wait_for`` are visible."""
+    SCORED = 2
+    TOKENS = 3
+    """The producer of XN has finished ``wait_for`` tokens."""
+
+
+Pass = data.StructLayout(
+    {
+        "pairs": BLOCK_BITS,
+        "first_pair": PAIR_BITS,
+        "tokens": TOKEN_BITS,
+        "first_token": TOKEN_BITS,
+        "source": Source,
+        "gather": 1,
+        "channel": 7,
+        "row": 13,
+        "tile": Tile,
+        "address": RING_BITS,
+        "parameters": 1,
+        "release": 1,
+        "first": 1,
+        "last": 1,
+        "post": Post,
+        "column": 7,
+        "group_step": 4,
+        "shift": 6,
+        "key": 8,
+        "half": 1,
+        "weighted": 1,
+        "guard": 3,
+        "wait": Wait,
+        "wait_for": NUMBER_BITS,
+        "wait_query": 1,
+        "number": NUMBER_BITS,
+        "publish": 1,
+    }
+)
+"""One pass.
+
+pairs, first_pair: pairs streamed, number of the first; tokens: tokens of the operation (an odd tail
+has no member 1); first_token: added to token numbers on the way to RES.  gather: token numbers come
+from the list.  channel: operand channel / 8; row: (channel / 128) * T.  address: ring word or K/V
+tile number; parameters: the panel's records lie in front of the tile; release: the ring may be
+reused up to the end of this tile.  first, last: of an accumulation.  column: destination
+channel / 16 of group 0, group_step the same from group to group.  key: key tile; half: of SCORE and
+the query block.  wait_query: the query block must be loaded.  number: of its results, if ``last``.
+publish: its last pair completes the residual up to there.
+"""
+
+GemmJob = data.StructLayout(
+    {
+        "tokens": TOKEN_BITS,
+        "block_pairs": BLOCK_BITS,
+        "first_token": TOKEN_BITS,
+        "steps": 7,
+        "panels": 8,
+        "panels_group": 8,
+        "source": Source,
+        "gather": 1,
+        "row_step": TOKEN_BITS,
+        "post": Post,
+        "column": 7,
+        "column_step": 4,
+        "group_step": 4,
+        "thirds": 8,
+        "shift": 6,
+        "shift_key": 6,
+        "shift_query": 6,
+        "weighted": 1,
+        "guard": 3,
+        "wait": Wait,
+        "wait_for": NUMBER_BITS,
+        "follow": 1,
+        "publish": 1,
+        "publish_all": 1,
+    }
+)
+"""One linear layer.
+
+steps: contraction tiles; thirds: panels of each of V, K, Q (0: not QKV).  column_step: destination
+advance a panel.  follow: the layer reads what the layer before it wrote, panel by panel; then
+wait_for is the number of that layer's first result.  publish_all: only its very last pass publishes.
+"""
+
+AttentionJob = data.StructLayout(
+    {
+        "tokens": TOKEN_BITS,
+        "block_pairs": BLOCK_BITS,
+        "key_tiles": 8,
+        "query_steps": 4,
+        "value_tiles": 8,
+        "value_columns": 4,
+        "column": 7,
+        "group_step": 4,
+        "wait_for": NUMBER_BITS,
+    }
+)
+"""Scores, softmax and A.V of the heads in flight.
+
+key_tiles = ceil(T / C), query_steps = ceil(dh / R), value_tiles = ceil(T / R), value_columns =
+ceil(dh / C).  wait_for: the last result of Q, K and V.
+"""
+
+QueryLoad = data.StructLayout(
+    {
+        "pairs": BLOCK_BITS,
+        "first_pair": PAIR_BITS,
+        "half": 1,
+        "column": 7,
+        "group_step": 4,
+        "steps": 4,
+        "wait_for": NUMBER_BITS,
+    }
+)
+"""Copy the queries of one block from QOH into the query block."""
