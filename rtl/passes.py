@@ -132,7 +132,7 @@ GemmJob = data.StructLayout(
 
 steps: contraction tiles; thirds: panels of each of V, K, Q (0: not QKV).  column_step: destination
 advance a panel.  follow: the layer reads what the layer before it wrote, panel by panel; then
-wait_for is the number of that layer's first result.  publish_all: only its very last pass publishes.
+wait_for is the number of its first result.  publish_all: only the very last pass publishes.
 """
 
 AttentionJob = data.StructLayout(
