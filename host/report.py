@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from m3vit.host.runtime import Prediction
 from m3vit.hw.cost import CycleReport, estimate_cycles
@@ -106,8 +108,9 @@ def _run_figures(
 
 def table(records: Sequence[ResultRecord]) -> str:
     """Records as text, the machine's figures first, this host's time below."""
-    machine = "cycles, ms and DRAM are those of the modelled machine, encoder only"
-    return "\n".join([render_table(records, COLUMNS), f"({machine})", "", _host_times(records)])
+    short = [replace(record, image=Path(record.image).name) for record in records]
+    note = "(cycles, ms and DRAM bytes: the machine's encoder by the cost model, not measured)"
+    return "\n".join([render_table(short, COLUMNS), note, "", _host_times(records)])
 
 
 def _host_times(records: Sequence[ResultRecord]) -> str:
