@@ -35,11 +35,10 @@ class Assumptions:
         0, "cycles a pass", "passes decoded one ahead; each idle cycle costs Small 2.5 %"
     )
     result_latency: int = _assume(44, "cycles", f"pair issued to result readable: {_DESIGN}")
-    accumulator_revisit: int = _assume(6, "cycles", "shortest read-add-write of an accumulator")
+    accumulator_revisit: int = _assume(8, "cycles", "shortest read-add-write of an accumulator")
     softmax_latency: int = _assume(8, "cycles", "row maximum to first exponential")
     mix_latency: int = _assume(6, "cycles", "row factor onto the last product of A*V")
     query_load_latency: int = _assume(10, "cycles", "QOH to the query block's LUTRAM")
-    score_buffers: int = _assume(2, "blocks", "scores of block i+1 are made while A*V reads i")
     layernorm_latency: int = _assume(40, "cycles", "statistics known to first token written")
     residual_fifo_pairs: int = _assume(64, "token pairs", "results buffered before a store")
     gate_latency: int = _assume(
@@ -94,7 +93,7 @@ MODEL_LIMITS = (
     "DRAM is a stream at its planned bandwidth in order of use; refresh and bank conflicts are "
     "inside the planned figure",
     "conflicts on a bank of XN between LayerNorm's writes and QKV's reads are not modelled",
-    "the position table is fetched before the image, in the order of the commands",
+    "positions come first, then each share of the image beside the embedding's weights",
     "task heads run on the host and are not in the cycles",
     "one image at a time; nothing of the next image is overlapped",
 )

@@ -7,16 +7,6 @@ import numpy as np
 
 from m3vit.hw.cost.engine import Engine, split
 from m3vit.hw.formats import Float64
-from m3vit.hw.machine import MachineConfig
-
-QUERIES_A_WORD = 2
-"""A score word holds the scores of one token pair against ``rows`` keys."""
-
-
-def block_pairs(machine: MachineConfig, tokens: int, score_buffers: int) -> int:
-    """Query pairs whose scores fit one buffer of the score store; 0 if not even one does."""
-    words = -(-tokens // machine.rows)
-    return min(machine.accumulator_pairs, machine.score_words // (score_buffers * words))
 
 
 class Operands(NamedTuple):
@@ -38,10 +28,10 @@ class _Round:
         self.mix_tiles = -(-tokens // machine.rows)
         self.mix_panels = -(-head_dim // machine.columns)
         pairs = -(-tokens // 2)
-        self.blocks = split(pairs, max(1, block_pairs(machine, tokens, assumptions.score_buffers)))
+        self.blocks = split(pairs, max(1, machine.attention_pairs(tokens)))
         self.scored = [0.0] * len(self.blocks)
         self.done = np.zeros(pairs)
-        lanes = QUERIES_A_WORD * machine.rows * machine.groups
+        lanes = 2 * machine.rows * machine.groups
         self.exponential_rate = -(-lanes // machine.exponential_lanes)
 
     def _passes(
@@ -104,10 +94,9 @@ class _Round:
 def run_attention(engine: Engine, operands: Operands, tokens: int, head_dim: int) -> Float64:
     """One round of up to ``groups`` heads; returns the cycle at which each pair's O can be read."""
     work = _Round(engine, operands, tokens, head_dim)
-    ahead = engine.assumptions.score_buffers - 1
-    for number in range(len(work.blocks) + ahead):
-        if number < len(work.blocks):
-            work.scores(number)
-        if number >= ahead:
-            work.mix(number - ahead)
+    work.scores(0)
+    for number in range(len(work.blocks)):
+        if number + 1 < len(work.blocks):
+            work.scores(number + 1)
+        work.mix(number)
     return work.done

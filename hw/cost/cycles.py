@@ -13,7 +13,7 @@ import numpy as np
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.attention import Operands, run_attention
-from m3vit.hw.cost.engine import Engine, split
+from m3vit.hw.cost.engine import Block, Engine, split
 from m3vit.hw.cost.experts import run_dense_mlp, run_experts, run_gate
 from m3vit.hw.cost.linear import (
     LinearLayer,
@@ -31,26 +31,52 @@ from m3vit.hw.formats import Float64, Int64
 from m3vit.hw.machine import MachineConfig
 
 
+def image_shares(config: ModelConfig, machine: MachineConfig) -> list[int]:
+    """Patches of each share of the image: equal shares that fit XN (hw/CONTRACT.md section 4)."""
+    patches = config.tokens - 1
+    fitting = max(1, machine.activation_bytes // config.patch_elements)
+    size = -(-patches // -(-patches // fitting))
+    return [min(size, patches - start) for start in range(0, patches, size)]
+
+
 def command_count(config: ModelConfig, machine: MachineConfig) -> int:
     """256-bit words of the command list, with the trace-only copies that are always in it."""
     rounds = -(-config.heads // machine.groups)
-    fixed = 6  # CONFIG, positions in, embedding and its copy, result out, END
+    fixed = 5  # CONFIG, positions in, copy of the embedding, result out, END
+    shares = 2 * len(image_shares(config, machine))
     block = 9 + 2 * rounds  # both NORMs, projection, feed-forward and their five copies
     gates = 2 * len(config.moe_blocks)  # GATE and the copy of its plan
-    return fixed + config.blocks * block + gates
+    return fixed + shares + config.blocks * block + gates
 
 
-def _embedding(engine: Engine, config: ModelConfig) -> Float64:
-    """Patches to the residual; the first block of the image comes before the weights."""
-    machine, stream = engine.machine, engine.stream
-    pairs, inner = config.tokens // 2, config.patch_elements
-    blocks = split(pairs, engine.narrow)
+def _image_arrivals(
+    engine: Engine, blocks: list[Block], inner: int, weights: int, first: bool
+) -> Float64:
+    """[pairs]: when the patches of a share are in XN.
+
+    The first share's first block comes before the embedding's weights and the rest behind them;
+    later shares follow when XN is free, with the weights already in the ring.
+    """
+    stream, latency = engine.stream, engine.assumptions.dram_latency
+    sent = np.arange(1, blocks[-1][1] + 1) * 2 * inner / stream.rate
+    if not first:
+        return engine.array.time + latency + sent
+    head = blocks[0][1]
+    arrivals = stream.channel + latency + sent
+    arrivals[:head] = arrivals[head - 1]
+    arrivals[head:] += weights / stream.rate
+    return arrivals
+
+
+def _embedding_share(engine: Engine, config: ModelConfig, patches: int, first: bool) -> Float64:
+    machine, stream, inner = engine.machine, engine.stream, config.patch_elements
+    blocks = split(-(-patches // 2), engine.narrow)
     panels = -(-config.width // machine.panel)
     group = group_size(engine, inner, panels, block_outer=True)
-    image = np.full(pairs, stream.read(2 * blocks[0][1] * inner, "image"))
-    weights_sent = stream.channel + group * panel_stream_bytes(engine, inner) / stream.rate
-    later = np.arange(1, pairs - blocks[0][1] + 1) * 2 * inner / stream.rate
-    image[blocks[0][1] :] = weights_sent + later + engine.assumptions.dram_latency
+    weights = group * panel_stream_bytes(engine, inner)
+    image = _image_arrivals(engine, blocks, inner, weights, first)
+    opening = min(patches, 2 * blocks[0][1]) * inner if first else 0
+    stream.read(opening, "image")
     times = run_linear(
         engine,
         LinearLayer(
@@ -64,19 +90,20 @@ def _embedding(engine: Engine, config: ModelConfig) -> Float64:
             watched=(panels - 1,),
         ),
     )
-    _image_rest(engine, config, blocks[0][1], -(-panels // group), weights_sent)
-    done = times.done[panels - 1]
+    stream.read(patches * inner - opening, "image")
+    return times.done[panels - 1]
+
+
+def _embedding(engine: Engine, config: ModelConfig) -> Float64:
+    """Patches to the residual, share by share; each share streams the weights again."""
+    shares = image_shares(config, engine.machine)
+    done = np.concatenate(
+        [
+            _embedding_share(engine, config, patches, number == 0)
+            for number, patches in enumerate(shares)
+        ]
+    )
     return np.append(done, done[-1])[: -(-config.tokens // 2)]
-
-
-def _image_rest(
-    engine: Engine, config: ModelConfig, sent_pairs: int, groups: int, after: float
-) -> None:
-    """The rest of the image; all of it again for each further group of panels if not kept."""
-    size = (config.tokens - 1) * config.patch_elements
-    again = groups - 1 if size > engine.machine.activation_bytes else 0
-    rest = size * (1 + again) - 2 * sent_pairs * config.patch_elements
-    engine.stream.read(max(0, rest), "image", not_before=after)
 
 
 def _qkv(engine: Engine, config: ModelConfig, first: bool, ready: Float64) -> Operands:

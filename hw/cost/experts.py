@@ -14,10 +14,11 @@ from m3vit.hw.cost.linear import (
     to_store,
 )
 from m3vit.hw.formats import Float64
+from m3vit.hw.layout.sizes import aligned
 
 
 def _gelu_table(engine: Engine) -> None:
-    size = engine.assumptions.gelu_bytes
+    size = aligned(engine.assumptions.gelu_bytes, engine.machine.stream_unit)
     engine.stream.release(size, engine.stream.fetch(size, "tables"))
 
 

@@ -1,8 +1,6 @@
 """Whether a network fits a machine's stores, said in sentences."""
 
 from m3vit.hw.config import ModelConfig
-from m3vit.hw.cost.assumptions import Assumptions
-from m3vit.hw.cost.attention import block_pairs
 from m3vit.hw.cost.stores import HEAD_DIM_LIMIT
 from m3vit.hw.layout.sizes import panel_bytes
 from m3vit.hw.machine import MachineConfig
@@ -41,9 +39,9 @@ def exceeded_limits(config: ModelConfig, machine: MachineConfig) -> tuple[str, .
         for what, needed, available in _needs(config, machine)
         if needed > available
     ]
-    if not block_pairs(machine, config.tokens, Assumptions().score_buffers):
+    if not machine.attention_pairs(config.tokens):
         sentences.append(
-            f"score words: one token pair needs {-(-config.tokens // machine.rows)} in each of two "
-            f"buffers, {machine.score_words} available"
+            f"score words: one token pair needs more than half of the "
+            f"{machine.score_words} words for {config.tokens} keys"
         )
     return tuple(sentences)

@@ -4,6 +4,7 @@ import numpy as np
 
 from m3vit.hw.cost.engine import Engine
 from m3vit.hw.formats import Float64
+from m3vit.hw.layout.sizes import aligned
 
 
 def run_layernorm(engine: Engine, done: Float64, width: int) -> Float64:
@@ -13,7 +14,7 @@ def run_layernorm(engine: Engine, done: Float64, width: int) -> Float64:
     so the first output follows one token later.  The table comes through the ring.
     """
     assumptions, machine = engine.assumptions, engine.machine
-    size = width * assumptions.layernorm_channel_bytes
+    size = aligned(width * assumptions.layernorm_channel_bytes, machine.stream_unit)
     table = engine.stream.fetch(size, "tables")
     token = -(-width // machine.layernorm_lanes)
     start = max(engine.norm_free, table)

