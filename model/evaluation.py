@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from m3vit.hw.config import ModelConfig, TaskConfig
+from m3vit.hw.config import ModelConfig, TaskConfig, TaskKind
 from m3vit.hw.errors import ConfigurationError
 from m3vit.model.data.sample import Sample
-from m3vit.model.data.scenes import SceneDataset
+from m3vit.model.data.scenes import SCENE_CLASSES, SceneDataset
 from m3vit.model.images import to_tensor
 from m3vit.model.metrics.baselines import constant_baseline
 from m3vit.model.metrics.metric import Metric
@@ -72,13 +72,20 @@ def _shown(samples: SceneDataset, quiet: bool) -> Iterator[Sample]:
         print(file=sys.stderr)
 
 
-def _check(config: ModelConfig) -> None:
-    kinds = set(SceneDataset(range(1), 16, 16)[0].targets)
-    foreign = [task.name for task in config.tasks if task.kind.value not in kinds]
-    if foreign:
+def require_scene_tasks(config: ModelConfig) -> None:
+    """Check that scenes have ground truth for every task of ``config``.
+
+    Raises:
+        ConfigurationError: they have not.
+    """
+    targets = SceneDataset(range(1), 16, 16)[0].targets
+    foreign = [task.name for task in config.tasks if task.kind.value not in targets]
+    narrow = [t.name for t in config.tasks if t.kind is TaskKind.SEGMENTATION]
+    narrow = [name for name in narrow if config.task(name).channels < len(SCENE_CLASSES)]
+    if foreign or narrow:
         raise ConfigurationError(
-            f"scenes have no ground truth for {', '.join(foreign)} of {config.name}; "
-            f"they have {', '.join(sorted(kinds))}"
+            f"{config.name} cannot be used with scenes because of {', '.join(foreign + narrow)}: "
+            f"they have {len(SCENE_CLASSES)} classes and {', '.join(sorted(targets))}"
         )
 
 
@@ -94,7 +101,7 @@ def evaluate(network: M3ViT, seeds: range, quiet: bool = True) -> list[TaskScore
         ConfigurationError: scenes have no ground truth for one of the tasks.
     """
     config = network.config
-    _check(config)
+    require_scene_tasks(config)
     unseen = _scenes(config, seeds)
     metrics = _measure(network, config.tasks, _shown(unseen, quiet))
     return [_score(config, task, metrics[task.name], unseen) for task in config.tasks]

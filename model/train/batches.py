@@ -16,13 +16,17 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Images to choose from."""
 
-    def batch(self, indices: NDArray[np.int64], kind: TaskKind) -> tuple[Tensor, Tensor]:
-        """uint8 images [B, 3, H, W] and the targets that `m3vit.model.train.losses` expects."""
+    def batch(
+        self, indices: NDArray[np.int64], kind: TaskKind, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """uint8 images [B, 3, H, W] and the targets that `m3vit.model.train.losses` expects.
+
+        Whatever is random about them follows ``rng``.
+        """
 
 
-def draw(source: Source, settings_seed: int, step: int, rank: int, batch: int) -> NDArray[np.int64]:
+def draw(source: Source, rng: np.random.Generator, batch: int) -> NDArray[np.int64]:
     """Indices of the images of one step of one process, without repetition inside the batch."""
-    rng = np.random.default_rng((settings_seed, step, rank))
     return rng.choice(len(source), size=batch, replace=len(source) < batch)
 
 
@@ -40,8 +44,10 @@ class SceneSource:
     def __len__(self) -> int:
         return len(self.arrays["image"])
 
-    def batch(self, indices: NDArray[np.int64], kind: TaskKind) -> tuple[Tensor, Tensor]:
-        """See `Source`."""
+    def batch(
+        self, indices: NDArray[np.int64], kind: TaskKind, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """See `Source`; scenes are many enough to be taken as they are."""
         chosen = np.sort(indices)
         images = _planes(self.arrays["image"][chosen])
         values = self.arrays[kind.value][chosen]

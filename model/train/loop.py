@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from m3vit.hw.config import ModelConfig, TaskConfig
@@ -117,9 +116,10 @@ class Trainer:
         entropy = np.random.SeedSequence((self.settings.seed, self.step, rank))
         torch.manual_seed(int(entropy.generate_state(1)[0]))
         self.optimiser.zero_grad()
-        indices = draw(self.source, self.settings.seed, self.step, rank, self.settings.batch)
+        rng = np.random.default_rng((self.settings.seed, self.step, rank))
+        indices = draw(self.source, rng, self.settings.batch)
         for task in self._tasks():
-            self._backward(task, indices, meters)
+            self._backward(task, self.source.batch(indices, task.kind, rng), meters)
         average_gradients(self.network, self.processes)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         for group in self.optimiser.param_groups:
@@ -128,8 +128,8 @@ class Trainer:
         average_buffers(self.network, self.processes)
         self.average.update(self.network.state_dict(), self.step)
 
-    def _backward(self, task: TaskConfig, indices: NDArray[np.int64], meters: "_Meters") -> None:
-        images, target = self.source.batch(indices, task.kind)
+    def _backward(self, task: TaskConfig, batch: tuple[Tensor, Tensor], meters: "_Meters") -> None:
+        images, target = batch
         pixels = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
         low = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):

@@ -1,5 +1,6 @@
 """Heads that start from the best constant instead of from nothing."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,9 +30,10 @@ def constant(task: TaskConfig, target: Tensor) -> Tensor:
 @torch.no_grad()
 def start_from_constants(network: M3ViT, config: ModelConfig, source: Source, seed: int) -> None:
     """Set the last bias of every head from a few dozen training images."""
-    indices = draw(source, seed, 0, 0, min(64, len(source)))
+    rng = np.random.default_rng((seed, 0, 0))
+    indices = draw(source, rng, min(64, len(source)))
     for task in config.tasks:
         head = network.decoders[task.name]
         assert isinstance(head, Head)
-        _, target = source.batch(indices, task.kind)
+        _, target = source.batch(indices, task.kind, rng)
         head.conv_4.bias.copy_(constant(task, target))  # type: ignore[union-attr]

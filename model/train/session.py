@@ -7,8 +7,11 @@ import torch
 import torch.distributed as dist
 
 from m3vit.hw.config import ModelConfig
+from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.presets import model_preset
-from m3vit.model.train.batches import SceneSource
+from m3vit.model.evaluation import require_scene_tasks
+from m3vit.model.train.batches import SceneSource, Source
+from m3vit.model.train.dataset_source import DatasetSource, open_dataset
 from m3vit.model.train.distributed import Processes, join, leave
 from m3vit.model.train.loop import Outputs, Trainer
 from m3vit.model.train.scene_cache import cached_scenes
@@ -54,6 +57,15 @@ def _scenes(config: ModelConfig, count: int, cache: Path, processes: Processes) 
     return SceneSource(cached_scenes(cache, range(count), *size))
 
 
+def _source(args: argparse.Namespace, config: ModelConfig, processes: Processes) -> Source:
+    if args.data == "scenes":
+        require_scene_tasks(config)
+        return _scenes(config, args.scenes, args.cache, processes)
+    if args.root is None:
+        raise ConfigurationError(f"--data {args.data} needs --root, the folder of the data set")
+    return DatasetSource(open_dataset(args.data, args.root, args.split, config), config)
+
+
 def train(args: argparse.Namespace) -> Outputs | None:
     """Run the training that ``args`` (see `m3vit.model.verbs.train`) describe.
 
@@ -67,7 +79,7 @@ def train(args: argparse.Namespace) -> Outputs | None:
     try:
         device = torch.device(f"cuda:{processes.local_rank}" if kind == "cuda" else kind)
         settings = _settings(args, device, processes.size)
-        source = _scenes(config, args.scenes, args.cache, processes)
+        source = _source(args, config, processes)
         outputs = Outputs(folder=args.out, save_every=args.save_every, log_every=args.log_every)
         trainer = Trainer(config, settings, source, outputs, device, processes)
         if args.resume:

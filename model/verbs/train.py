@@ -1,4 +1,4 @@
-"""``m3vit train``: a network from nothing, on rendered scenes."""
+"""``m3vit train``: a network from nothing, on rendered scenes or a data set."""
 
 import argparse
 import json
@@ -13,6 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--stop-after", type=int, help="stop at this step, to be resumed later")
+    parser.add_argument("--data", default="scenes", help="scenes, pascal, nyud or cityscapes")
+    parser.add_argument("--root", type=Path, help="folder of the data set, as people have it")
+    parser.add_argument("--split", default="train", help="split of the data set")
     parser.add_argument("--scenes", type=int, default=14000, help="scenes to render (seeds 0 ..)")
     parser.add_argument("--cache", type=Path, default=Path("build/scenes"), help="rendered scenes")
     parser.add_argument("--batch", type=int, default=16, help="images a step, task and process")

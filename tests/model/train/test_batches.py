@@ -7,13 +7,14 @@ from tests.model.micro import micro_config
 from tests.model.train.sources import random_source
 
 
-def test_a_draw_follows_seed_step_and_process_alone() -> None:
+def test_a_draw_follows_its_generator_alone() -> None:
     source = random_source(micro_config())
-    first = draw(source, 0, 5, 0, 4)
-    np.testing.assert_array_equal(first, draw(source, 0, 5, 0, 4))
-    others = [draw(source, 1, 5, 0, 4), draw(source, 0, 6, 0, 4), draw(source, 0, 5, 1, 4)]
-    assert all(not np.array_equal(first, other) for other in others)
-    assert sorted(draw(source, 0, 0, 0, 12)) == list(range(12)), "no repetition where avoidable"
+    first = draw(source, np.random.default_rng((0, 5)), 4)
+    np.testing.assert_array_equal(first, draw(source, np.random.default_rng((0, 5)), 4))
+    assert not np.array_equal(first, draw(source, np.random.default_rng((0, 6)), 4))
+    every = draw(source, np.random.default_rng(0), 12)
+    assert sorted(every) == list(range(12)), "no repetition where avoidable"
+    assert len(draw(source, np.random.default_rng(0), 20)) == 20
 
 
 def test_batches_hold_the_images_and_their_targets() -> None:
@@ -22,7 +23,7 @@ def test_batches_hold_the_images_and_their_targets() -> None:
     for kind in TaskKind:
         if kind is TaskKind.PARTS:
             continue
-        images, target = source.batch(indices, kind)
+        images, target = source.batch(indices, kind, np.random.default_rng(0))
         assert images.shape == (2, 3, 32, 48) and images.dtype == torch.uint8
         stored = source.arrays[kind.value][np.sort(indices)]
         np.testing.assert_array_equal(images[1].permute(1, 2, 0), source.arrays["image"][7])
