@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow sim bench lint typecheck clean
+.PHONY: help install demo test test-slow sim bench sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## List the targets
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,sim,dev]'
 	@touch $@
 
 install: $(STAMP) ## Create .venv with everything the demo and the tests need
@@ -35,6 +35,10 @@ sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer
 
 bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
 	@$(BIN)/m3vit bench
+
+sim-memory: $(STAMP) ## Simulated DRAM against the stored runs, speed included, as a table
+	@$(BIN)/python -m pytest -q -m slow tests/sim
+	@$(BIN)/python -m tests.sim.report_memory
 
 lint: $(STAMP) ## Style (ruff) and the one-way import rule (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

@@ -1,0 +1,1 @@
+"""Command-level DRAM channels driven by readable timing tables."""
