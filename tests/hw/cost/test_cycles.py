@@ -10,7 +10,8 @@ from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost import CycleReport, estimate_cycles
 from m3vit.hw.cost.assumptions import Assumptions
-from m3vit.hw.cost.cycles import command_count, image_shares
+from m3vit.hw.cost.cycles import command_count
+from m3vit.hw.cost.embedding import image_shares
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.layout.sizes import aligned, gate_bytes, linear_bytes
 from m3vit.hw.machine import MACHINES, MachineConfig, machine_preset
@@ -49,6 +50,26 @@ def test_reproduces_the_planning_study(preset: str, cycles: float) -> None:
     contract = estimate_cycles(config, ZCU104)
     assert report.total < contract.total < 1.01 * report.total
     assert contract.mac_utilisation(1728) > (0.78 if "k2" not in preset else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("machine", "changes", "small", "tiny"),
+    [
+        ({"memory_gbytes_per_s": 4.8}, {}, 10.53e6, 1.166e6),
+        ({"ring_bytes": 24 * 4096}, {}, 10.49e6, 0.505e6),
+        ({"score_words": 512}, {}, 11.91e6, 0.442e6),
+        ({}, {"pass_gap_cycles": 1}, 10.75e6, 0.449e6),
+        ({}, {"speculate": 0}, 10.49e6, 0.519e6),
+    ],
+)
+def test_reproduces_the_studys_sensitivities(
+    machine: dict[str, float], changes: dict[str, int], small: float, tiny: float
+) -> None:
+    changed = replace(ZCU104, layernorm_lanes=32, **machine)
+    assumed = replace(BEFORE_THE_CONTRACT, **changes)
+    for preset, cycles in (("small-pascal", small), ("tiny-cityscapes-k2", tiny)):
+        report = estimate_cycles(model_preset(preset), changed, assumptions=assumed)
+        assert report.total == pytest.approx(cycles, rel=0.005)
 
 
 CONFIGS = st.builds(
