@@ -10,6 +10,7 @@ from m3vit.hw.errors import QuantisationError
 from m3vit.model.images import to_tensor
 from m3vit.model.network import M3ViT
 from m3vit.model.quantise.ranges import Ranges
+from m3vit.model.quantise.score_rows import ScoreWatch
 
 BATCH = 8
 
@@ -33,7 +34,7 @@ def calibrate(
     if not images:
         raise QuantisationError("calibration got 0 images, expected at least 1 (32 are good)")
     network = network.eval()
-    ranges = Ranges()
+    ranges = Ranges(scores=ScoreWatch(network.config.heads))
     for number, task in enumerate(network.config.task_names):
         if progress is not None:
             progress(f"calibrating {task} on {len(images)} images")

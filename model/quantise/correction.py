@@ -63,35 +63,32 @@ class Corrector:
         tiles = patches(one.image, self.model.config.patch)
         return embed(tiles, self.model.embedding, self.model.position)[0]
 
-    def _error(self, stage: Stage, states: list[Int32]) -> Float64:
-        """Correction in codes, [rows of the design, d]."""
+    def _designs(self, stage: Stage) -> Iterator[Float64]:
+        for x18, one in zip(self.states, self.targets.passes, strict=True):
+            yield design_of(one.plan(stage), len(x18))
+
+    def _settle(self, stage: Stage) -> Float64:
+        """Correction in codes, [rows of the design, d], already taken out of the states."""
         size = len(self.targets.residual[stage])
         gram, product = RIDGE * np.eye(size), -self.targets.residual[stage] / self.unit
-        for x18, one in zip(states, self.targets.passes, strict=True):
-            rows = design_of(one.plan(stage), len(x18))
+        for x18, rows in zip(self.states, self._designs(stage), strict=True):
             gram += rows.T @ rows
             product = product + rows.T @ x18
-        return np.linalg.solve(gram, product)
-
-    def _attend(self, block: Block, number: int) -> list[Int32]:
-        heads = self.model.config.heads
-        return [attend_block(x18, block, number, heads)[0] for x18 in self.states]
-
-    def _feed(self, block: Block, number: int) -> list[Int32]:
-        pairs = zip(self.states, self.targets.passes, strict=True)
-        return [feed(x18, block, one.plans.get(number), number) for x18, one in pairs]
+        error = np.linalg.solve(gram, product)
+        pairs = zip(self.states, self._designs(stage), strict=True)
+        self.states = [x18 - np.rint(rows @ error).astype(np.int32) for x18, rows in pairs]
+        return error
 
     def block(self, number: int) -> Block:
         """Block ``number`` corrected; the passes move on through it."""
-        block = self.model.blocks[number]
-        error = self._error(("mid", number), self._attend(block, number))
+        block, heads = self.model.blocks[number], self.model.config.heads
+        self.states = [attend_block(x18, block, number, heads)[0] for x18 in self.states]
+        error = self._settle(("mid", number))
         proj = lower(f"block {number} proj", block.attention.proj, error[0])
-        block = replace(block, attention=replace(block.attention, proj=proj))
-        self.states = self._attend(block, number)
-        error = self._error(("out", number), self._feed(block, number))
-        block = replace(block, mlp=lower_mlp(block.mlp, number, error))
-        self.states = self._feed(block, number)
-        return block
+        pairs = zip(self.states, self.targets.passes, strict=True)
+        self.states = [feed(x18, block, one.plans.get(number), number) for x18, one in pairs]
+        mlp = lower_mlp(block.mlp, number, self._settle(("out", number)))
+        return replace(block, attention=replace(block.attention, proj=proj), mlp=mlp)
 
     def head(self, task: int) -> Head:
         """Head ``task`` whose logits have the float network's means over the passes."""

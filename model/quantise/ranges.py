@@ -12,6 +12,7 @@ from torch import Tensor
 
 from m3vit.hw.errors import QuantisationError
 from m3vit.hw.formats import Float64
+from m3vit.model.quantise.score_rows import ScoreWatch
 
 Key = tuple[str, int, int]
 """Name of the tensor, block (-1 in heads), and expert or task number (0 where neither applies)."""
@@ -45,6 +46,10 @@ class ChannelRange:
         """Half the width of every channel's range."""
         return (self.high - self.low) / 2
 
+    def reach(self, centre: Float64) -> Float64:
+        """Largest distance of every channel from ``centre`` [C]."""
+        return np.maximum(self.high - centre, centre - self.low)
+
     def join(self, other: "ChannelRange") -> "ChannelRange":
         """The range over both."""
         return ChannelRange(
@@ -62,9 +67,13 @@ def channel_range(values: Float64) -> ChannelRange:
 
 @dataclass
 class Ranges:
-    """Ranges of all tensors of a network, filled while it runs."""
+    """Ranges of all tensors of a network, filled while it runs.
+
+    ``scores`` holds, by block, queries with their best scores.
+    """
 
     entries: dict[Key, ChannelRange] = field(default_factory=dict)
+    scores: ScoreWatch = field(default_factory=ScoreWatch)
 
     def add(self, key: Key, values: Float64) -> None:
         """Widen the range of ``key`` by ``values`` [..., C].
@@ -88,6 +97,7 @@ class Ranges:
             axis = _CHANNEL_AXIS.get(name, -1)
             rows = value.detach().movedim(axis, -1).cpu().double().numpy()
             self.add((name, block, index or 0), rows)
+        self.scores(name, block, value)
 
     def for_task(self, task: int) -> "TaskObserver":
         """Observer that files what heads report under ``task``."""

@@ -1,6 +1,7 @@
 """What quantisation cost, as one record fit for JSON."""
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from m3vit.model.quantise.residual_error import ResidualError
 
 UNSEEN_SEED = 10_000_000
 """First seed of the scenes that no network is trained on and no scale is taken from."""
+
+SECONDS = 5.0
+"""Between two lines of progress."""
 
 Record = dict[str, Any]
 
@@ -65,9 +69,11 @@ def compare_on_scenes(
 ) -> Record:
     """Compare on ``scenes`` rendered scenes that neither training nor calibration has seen."""
     comparison, config = Comparison(network, model), model.config
+    said = time.monotonic()
     for index in range(scenes):
         seed = UNSEEN_SEED + index
         comparison.add(render_scene(seed, config.image_height, config.image_width))
-        if index % 20 == 19 or index + 1 == scenes:
+        if index + 1 == scenes or time.monotonic() - said > SECONDS:
+            said = time.monotonic()
             progress(f"compared {index + 1}/{scenes} scenes")
     return record_of(comparison)
