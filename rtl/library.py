@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth.back import verilog
-from amaranth.hdl import ClockSignal, Instance, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib.wiring import Component
 
 from m3vit.hw.errors import ConfigurationError
@@ -99,3 +99,12 @@ def lanes(vector: Value, width: int) -> list[Value]:
 def register(width: int, name: str) -> Signal:
     """A pipeline register without reset: shift registers stay mappable, reset nets short."""
     return Signal(width, name=name, reset_less=True)
+
+
+def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """``value`` that many cycles later, without reset (a shift register)."""
+    for stage in range(cycles):
+        held = register(len(value), f"{name}_d{stage + 1}")
+        m.d.sync += held.eq(value)
+        value = held
+    return value

@@ -1,4 +1,4 @@
-"""Every memory of the machine: one write port, read ports of a stated latency.
+"""Every memory and table of the machine: one write port or none, read ports of a stated latency.
 
 No port is transparent: a read of the address that is written in the same cycle returns the old
 word, in every style and in simulation alike (block RAM in read-first mode; ultra RAM serves its
@@ -21,8 +21,8 @@ class Memory(Component):
     """``depth`` words of ``width`` bits.
 
     Latency ``latency``: 1 (the read register) or 2 (the block's output register).  Write enables
-    cover ``granularity`` bits each.  Ports: ``we``, ``wa``, ``wd``, and ``ra<i>``, ``rd<i>``
-    for each of ``readers``.
+    cover ``granularity`` bits each.  Ports: ``we``, ``wa``, ``wd`` (unless it is a table that is
+    not ``writable``), and ``ra<i>``, ``rd<i>`` for each of ``readers``.
 
     Raises:
         ConfigurationError: a size, style or latency is out of range.
@@ -38,6 +38,7 @@ class Memory(Component):
         readers: int = 1,
         granularity: int | None = None,
         contents: Sequence[int] = (),
+        writable: bool = True,
     ) -> None:
         grain = granularity or width
         _require(depth >= 1, "depth", "1 or more", depth)
@@ -47,12 +48,11 @@ class Memory(Component):
         _require(not (contents and style == "ultra"), "contents", "none in ultra RAM", "some")
         self.depth, self.width, self.style, self.latency = depth, width, style, latency
         self.readers, self.grain, self.contents = readers, grain, tuple(contents)
+        self.writable = writable
         self.address_bits = max(1, (depth - 1).bit_length())
-        ports = {
-            "we": In(width // grain),
-            "wa": In(self.address_bits),
-            "wd": In(width),
-        }
+        ports = {}
+        if writable:
+            ports |= {"we": In(width // grain), "wa": In(self.address_bits), "wd": In(width)}
         for reader in range(readers):
             ports |= {f"ra{reader}": In(self.address_bits), f"rd{reader}": Out(width)}
         super().__init__(ports)
@@ -66,8 +66,9 @@ class Memory(Component):
             init=self.contents,
             attrs={"ram_style": self.style},
         )
-        write = store.write_port(granularity=self.grain)
-        m.d.comb += [write.en.eq(self.we), write.addr.eq(self.wa), write.data.eq(self.wd)]
+        if self.writable:
+            write = store.write_port(granularity=self.grain)
+            m.d.comb += [write.en.eq(self.we), write.addr.eq(self.wa), write.data.eq(self.wd)]
         for reader in range(self.readers):
             read = store.read_port(transparent_for=())
             m.d.comb += read.addr.eq(getattr(self, f"ra{reader}"))

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -53,17 +53,18 @@ def run_bench(component: Component, module: str, tests: tuple[str, ...], **setti
     results.unlink(missing_ok=True)
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))  # handed on to the simulator's interpreter
-    get_runner("verilator").test(
-        test_module=module,
-        hdl_toplevel=TOP,
-        hdl_toplevel_lang="verilog",
-        build_dir=simulator.parent,
-        test_dir=simulator.parent,
-        results_xml=str(results),
-        testcase=list(tests),
-        extra_env={SETTINGS: json.dumps(settings), "COCOTB_LOG_LEVEL": "WARNING"},
-        log_file=results.with_suffix(".log"),
-    )
+    with suppress(SystemExit):  # raised on a failing test; the results tell which and why
+        get_runner("verilator").test(
+            test_module=module,
+            hdl_toplevel=TOP,
+            hdl_toplevel_lang="verilog",
+            build_dir=simulator.parent,
+            test_dir=simulator.parent,
+            results_xml=str(results),
+            testcase=list(tests),
+            extra_env={SETTINGS: json.dumps(settings), "COCOTB_LOG_LEVEL": "WARNING"},
+            log_file=results.with_suffix(".log"),
+        )
     _raise_failures(results)
 
 
@@ -74,14 +75,15 @@ def bench_settings() -> dict[str, Any]:
 
 
 def _raise_failures(results: Path) -> None:
+    log = results.with_suffix(".log")
+    assert results.exists(), f"the simulation ended early:\n{log.read_text()[-3000:]}"
     cases = list(ElementTree.parse(results).iter("testcase"))
     failed = [
-        f"{case.get('name')}: {(detail.get('message') or detail.text or '').strip()}"
+        f"{case.get('name')}: {(detail.get('error_msg') or detail.text or '').strip()}"
         for case in cases
         for detail in case
         if detail.tag in ("failure", "error")
     ]
-    log = results.with_suffix(".log")
     assert cases, f"no cocotb test ran; see {log}"
     assert not failed, "\n".join(failed) + f"\nsee {log}"
 

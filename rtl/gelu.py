@@ -1,0 +1,80 @@
+"""GELU by two loadable tables of 256 entries, golden ``gelu``."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.rtl.library import lanes, shared
+from m3vit.rtl.memory import Memory
+
+ENTRIES = 512
+"""Class 0, then class 1."""
+
+
+class GeluLane(Component):
+    """``y`` = table[class][x + 128]; ``we``, ``wa``, ``wd`` load an entry.  Latency: 1 cycle."""
+
+    LATENCY = 1
+
+    def __init__(self) -> None:
+        self.module_name = "gelu_lane"
+        super().__init__(
+            {
+                "x": In(8),
+                "kind": In(1),
+                "y": Out(8),
+                "we": In(1),
+                "wa": In(9),
+                "wd": In(8),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """x + 128 is x with its top bit inverted."""
+        m = Module()
+        m.submodules.table = table = Memory(depth=ENTRIES, width=8, style="distributed")
+        m.d.comb += [
+            table.we.eq(self.we),
+            table.wa.eq(self.wa),
+            table.wd.eq(self.wd),
+            table.ra0.eq(Cat(self.x[:7], ~self.x[7], self.kind)),
+            self.y.eq(table.rd0),
+        ]
+        return m
+
+
+class Gelu(Component):
+    """A group's 2 x C hidden values a cycle.
+
+    Ports: ``x`` int8 [2][C], ``kind`` one class bit a column, ``y`` int8 [2][C]; ``we``, ``wa``
+    (class * 256 + index), ``wd`` load one entry of all lanes' tables.
+
+    Latency: 1 cycle.
+    """
+
+    LATENCY = GeluLane.LATENCY
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.module_name = f"gelu_c{columns}"
+        super().__init__(
+            {
+                "x": In(16 * columns),
+                "kind": In(columns),
+                "y": Out(16 * columns),
+                "we": In(1),
+                "wa": In(9),
+                "wd": In(8),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """One table a lane: the lanes look up side by side."""
+        m = Module()
+        results = []
+        load = {"we": self.we, "wa": self.wa, "wd": self.wd}
+        for lane, x in enumerate(lanes(self.x, 8)):
+            y, kind = Signal(8, name=f"y{lane}"), self.kind[lane % self.columns]
+            m.submodules[f"lane{lane}"] = shared(GeluLane(), x=x, kind=kind, y=y, **load)
+            results.append(y)
+        m.d.comb += self.y.eq(Cat(*results))
+        return m
