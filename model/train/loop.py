@@ -1,6 +1,7 @@
 """The training loop: alternate tasks, average weights, log, keep what a resumption needs."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from m3vit.model.network import M3ViT
 from m3vit.model.train.batches import Source, draw
 from m3vit.model.train.distributed import Processes, average_buffers, average_gradients
 from m3vit.model.train.log import TrainLog
-from m3vit.model.train.losses import LOSS_WEIGHTS, task_loss
+from m3vit.model.train.losses import task_loss
 from m3vit.model.train.optimiser import WeightAverage, learning_rate, make_optimiser
 from m3vit.model.train.prior import start_from_constants
 from m3vit.model.train.settings import TrainSettings
@@ -77,6 +78,11 @@ class Trainer:
         self.optimiser = make_optimiser(self.network, settings)
         self.step = 0
 
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of a checkpoint instead of random ones."""
+        self.network.load_state_dict(state)
+        self.average = WeightAverage(self.network, self.settings.ema)
+
     def resume(self) -> None:
         """Continue from the folder's state; errors as `load_state`."""
         self.step = load_state(
@@ -136,7 +142,10 @@ class Trainer:
             prediction = self.network(pixels, task.name)
         loss = task_loss(task.kind, prediction, target.to(self.device))
         balance, indecision = self.network.balance_loss(), self.network.indecision_loss()
-        total = LOSS_WEIGHTS[task.kind] * loss + self.settings.balance_weight * balance
+        total = (
+            self.settings.loss_weights[task.kind.value] * loss
+            + self.settings.balance_weight * balance
+        )
         total = total + self.settings.indecision_weight * indecision
         (total / self.settings.tasks_per_step).backward()
         meters.add(

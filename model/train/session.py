@@ -9,11 +9,13 @@ import torch.distributed as dist
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.presets import model_preset
+from m3vit.model.checkpoint import load_checkpoint
 from m3vit.model.evaluation import require_scene_tasks
 from m3vit.model.train.batches import SceneSource, Source
 from m3vit.model.train.dataset_source import DatasetSource, open_dataset
 from m3vit.model.train.distributed import Processes, join, leave
 from m3vit.model.train.loop import Outputs, Trainer
+from m3vit.model.train.losses import ORIGINAL_WEIGHTS, SCENE_WEIGHTS
 from m3vit.model.train.scene_cache import cached_scenes
 from m3vit.model.train.settings import TrainSettings
 
@@ -42,6 +44,7 @@ def _settings(args: argparse.Namespace, device: torch.device, processes: int) ->
         indecision_weight=args.indecision_weight,
         ema=args.ema,
         seed=args.seed,
+        loss_weights=SCENE_WEIGHTS if args.data == "scenes" else ORIGINAL_WEIGHTS,
         precision=resolve_precision(args.precision, device),
         processes=processes,
     )
@@ -82,6 +85,8 @@ def train(args: argparse.Namespace) -> Outputs | None:
         source = _source(args, config, processes)
         outputs = Outputs(folder=args.out, save_every=args.save_every, log_every=args.log_every)
         trainer = Trainer(config, settings, source, outputs, device, processes)
+        if args.start_from:
+            trainer.start_from(load_checkpoint(args.start_from, config)[1])
         if args.resume:
             trainer.resume()
         trainer.run(args.stop_after)

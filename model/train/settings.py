@@ -1,9 +1,11 @@
 """Everything that determines a training run."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from m3vit.hw.errors import ConfigurationError
+from m3vit.model.train.losses import ORIGINAL_WEIGHTS
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly")
@@ -34,9 +36,10 @@ class TrainSettings:
     weight_decay: float = 0.05
     schedule: str = "cosine"
     warmup: int = 500
-    clip: float = 1.0
+    clip: float = 5.0
     drop_path: float = 0.0
     gate_noise: float = 1.0
+    loss_weights: Mapping[str, float] = field(default_factory=lambda: ORIGINAL_WEIGHTS)
     balance_weight: float = 0.01
     indecision_weight: float = 0.01
     ema: float = 0.999
@@ -57,4 +60,5 @@ class TrainSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"loss_weights": dict(self.loss_weights)}

@@ -11,6 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dense", action="store_true", help="train the dense twin (no experts)")
     parser.add_argument("--steps", type=int, required=True, help="optimiser steps in all")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--start-from", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--stop-after", type=int, help="stop at this step, to be resumed later")
     parser.add_argument("--data", default="scenes", help="scenes, pascal, nyud or cityscapes")

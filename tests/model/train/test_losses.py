@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from m3vit.hw.config import TaskKind
-from m3vit.model.train.losses import LOSS_WEIGHTS, balanced_binary, task_loss
+from m3vit.model.train.losses import ORIGINAL_WEIGHTS, SCENE_WEIGHTS, balanced_binary, task_loss
 
 SHAPE = (2, 3, 4)
 
@@ -61,10 +61,13 @@ def test_saliency_gives_both_classes_the_same_say() -> None:
     )
 
 
-def test_depth_counts_valid_pixels_only() -> None:
-    target = torch.tensor([[[2.0, 0.0, 1.0]]])
-    prediction = torch.tensor([[[[2.5, 99.0, 0.0]]]])
-    assert float(task_loss(TaskKind.DEPTH, prediction, target)) == pytest.approx(0.75)
+def test_depth_is_absolute_up_to_a_fifth_of_the_largest_error_and_square_beyond() -> None:
+    target = torch.tensor([[[2.0, 0.0, 1.0, 3.0, 1.0]]])
+    prediction = torch.tensor([[[[2.1, 99.0, 3.0, 3.2, 1.0]]]])
+    c = 0.2 * 2.0
+    expected = (0.1 + (4 + c * c) / (2 * c) + 0.2 + 0) / 4
+    assert float(task_loss(TaskKind.DEPTH, prediction, target)) == pytest.approx(expected)
+    assert float(task_loss(TaskKind.DEPTH, target[:, None], target)) == 0
 
 
 def test_normals_ignore_length_and_invalid_pixels() -> None:
@@ -94,4 +97,5 @@ def test_nothing_valid_gives_zero_with_finite_gradients(kind: TaskKind) -> None:
 
 
 def test_every_kind_has_a_weight() -> None:
-    assert set(LOSS_WEIGHTS) == set(TaskKind)
+    kinds = {kind.value for kind in TaskKind}
+    assert set(ORIGINAL_WEIGHTS) == set(SCENE_WEIGHTS) == kinds

@@ -55,6 +55,20 @@ def test_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, changes: dict[
     assert all(torch.equal(value, files[1][key]) for key, value in files[0].items())
 
 
+def test_a_run_may_start_from_a_checkpoint(tmp_path: Path) -> None:
+    first = trainer(tmp_path / "first")
+    first.run()
+    state = load_checkpoint(first.outputs.checkpoint)[1]
+    second = trainer(tmp_path / "second", seed=3)
+    second.start_from(state)
+    for key, value in second.average.values.items():
+        assert torch.equal(value, state[key]) and torch.equal(value, first.average.values[key])
+    second.run(1)
+    key = "backbone.blocks.1.mlp.experts.htoh4.weight"
+    moved = (second.network.state_dict()[key] - state[key]).abs().max()
+    assert 0 < float(moved) < 0.01
+
+
 def losses(folder: Path) -> list[tuple[int, dict[str, float]]]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [(line["step"], line["losses"]) for line in lines]
