@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from m3vit.hw.config import ModelConfig
@@ -35,7 +36,7 @@ def save_checkpoint(
     Raises:
         WriteError: the disk is full or forbidden.
     """
-    arrays: dict[str, np.ndarray] = {CONFIG_KEY: np.array(json.dumps(config.to_dict()))}
+    arrays: dict[str, NDArray[np.generic]] = {CONFIG_KEY: np.array(json.dumps(config.to_dict()))}
     for key, value in state.items():
         array = value.detach().cpu().numpy()
         arrays[key] = array.astype(np.float16) if half and value.ndim >= 2 else array

@@ -64,8 +64,8 @@ def _measure(
 
 
 def _shown(samples: SceneDataset, quiet: bool) -> Iterator[Sample]:
-    for index, sample in enumerate(samples, 1):
-        yield sample
+    for index in range(1, len(samples) + 1):
+        yield samples[index - 1]
         if not quiet and (index % 20 == 0 or index == len(samples)):
             print(f"\rscene {index}/{len(samples)}", end="", file=sys.stderr, flush=True)
     if not quiet:
@@ -111,8 +111,9 @@ def _score(
     config: ModelConfig, task: TaskConfig, metric: Metric, unseen: SceneDataset
 ) -> TaskScore:
     kind = task.kind.value
-    fitted = (sample.targets[kind] for sample in _scenes(config, range(FITTED_SCENES)))
-    scored = (sample.targets[kind] for sample in unseen)
+    training = _scenes(config, range(FITTED_SCENES))
+    fitted = (training[index].targets[kind] for index in range(len(training)))
+    scored = (unseen[index].targets[kind] for index in range(len(unseen)))
     return TaskScore(
         task=task.name,
         metric=metric.name,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MEAN = (0.485, 0.456, 0.406)
@@ -18,7 +19,7 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() / 255.0 - mean) / std
 
 
-def to_tensor(image: np.ndarray) -> Tensor:
+def to_tensor(image: NDArray[np.uint8]) -> Tensor:
     """One image, uint8 [H, W, 3], to normalised float32 [3, H, W]."""
     pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     return normalise(pixels.unsqueeze(0))[0]

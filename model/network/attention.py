@@ -11,7 +11,7 @@ def _mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     # The fused kernel's backward pass is several times slower than three products on a CPU.
     if torch.is_grad_enabled() and q.device.type == "cpu":
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-        return scores.softmax(-1).to(v.dtype) @ v
+        return torch.matmul(scores.softmax(-1).to(v.dtype), v)
     return F.scaled_dot_product_attention(q, k, v)
 
 

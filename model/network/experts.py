@@ -45,7 +45,7 @@ class Experts(nn.Module):
             strict=True,
         )
         outputs = []
-        for expert, (layer, part) in enumerate(zip(layers, rows.split(counts), strict=True)):
+        for expert, (layer, part) in enumerate(zip(layers, torch.split(rows, counts), strict=True)):
             if len(part):
                 outputs.append(self._one(expert, part, layer, context))
         return torch.cat(outputs)

@@ -26,7 +26,7 @@ class Gate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] to logits [..., experts], never in reduced precision."""
         with torch.autocast(x.device.type, enabled=False):
-            return x.to(self.w_gate.dtype) @ self.w_gate
+            return torch.matmul(x.to(self.w_gate.dtype), self.w_gate)
 
 
 def choose(logits: Tensor, top_k: int) -> Routing:
@@ -58,7 +58,7 @@ def expected_load(logits: Tensor, noisy: Tensor, top_k: int, std: float) -> Tens
     top = noisy.topk(top_k + 1, dim=-1).values
     inside = noisy > top[..., top_k:]
     threshold = torch.where(inside, top[..., top_k:], top[..., top_k - 1 : top_k])
-    return torch.special.ndtr((logits - threshold) / std).flatten(0, -2).sum(0)
+    return torch.sum(torch.special.ndtr((logits - threshold) / std).flatten(0, -2), dim=0)
 
 
 def balance(logits: Tensor, noisy: Tensor, routing: Routing, std: float) -> Tensor:

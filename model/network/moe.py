@@ -80,4 +80,4 @@ class Moe(nn.Module):
             outputs = self.experts(rows, counts, context)
         # Gathered back to (token, rank): the sum's order then depends on nothing but the ranks.
         ranked = outputs[torch.argsort(order)].view(*routing.indices.shape, x.shape[-1])
-        return (routing.weights.unsqueeze(-1) * ranked).sum(-2)
+        return torch.sum(routing.weights.unsqueeze(-1) * ranked, dim=-2)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -48,11 +48,11 @@ def open_dataset(name: str, root: Path, split: str, config: ModelConfig) -> Samp
     return DATASETS[name](root, split, [task.kind.value for task in config.tasks])
 
 
-def mirrored(values: NDArray[np.generic], kind: TaskKind | None) -> NDArray[np.generic]:
+def mirrored(values: NDArray[Any], kind: TaskKind | None) -> NDArray[Any]:
     """Left and right exchanged; normals then also point the other way along x."""
     flipped = values[:, ::-1].copy()
     if kind is TaskKind.NORMALS:
-        flipped[..., 0] *= -1  # type: ignore[operator]
+        flipped[..., 0] *= -1
     return flipped
 
 

@@ -71,9 +71,13 @@ class Trainer:
         network = M3ViT(config)
         start_from_constants(network, config, source, settings.seed)
         network.set_regularisation(settings.drop_path, settings.gate_noise)
-        self.network = network.to(device=device, memory_format=torch.channels_last)
+        self.network = network.to(device)
+        # Convolutions are twice as fast with the channels last.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if processes.size > 1 and device.type == "cuda":
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
+            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(  # type: ignore[no-untyped-call]
+                self.network
+            )
         self.average = WeightAverage(self.network, settings.ema)
         self.optimiser = make_optimiser(self.network, settings)
         self.step = 0
@@ -147,7 +151,7 @@ class Trainer:
             + self.settings.balance_weight * balance
         )
         total = total + self.settings.indecision_weight * indecision
-        (total / self.settings.tasks_per_step).backward()
+        torch.autograd.backward(total / self.settings.tasks_per_step)
         meters.add(
             {task.name: loss.detach()},
             {"balance": balance.detach(), "indecision": indecision.detach()},

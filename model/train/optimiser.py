@@ -13,7 +13,8 @@ _UNDECAYED = ("cls_token", "pos_embed")
 
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """AdamW or SGD with momentum 0.9; biases, norms, class token and positions do not decay."""
-    decayed, kept = [], []
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
     for name, value in network.named_parameters():
         bias = name.endswith(".bias") or value.ndim < 2 or name.endswith(_UNDECAYED)
         (kept if bias else decayed).append(value)

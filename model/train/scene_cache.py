@@ -45,7 +45,7 @@ def _renderer_version() -> str:
 
 def _fill(folder: Path, seeds: range, height: int, width: int, workers: int) -> None:
     arrays = {
-        name: np.lib.format.open_memmap(
+        name: np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
             folder / f"{name}.npy", "w+", dtype, (len(seeds), height, width, *channels)
         )
         for name, (dtype, channels) in _STORED.items()
