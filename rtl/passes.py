@@ -86,18 +86,21 @@ Pass = data.StructLayout(
         "wait_query": 1,
         "number": NUMBER_BITS,
         "publish": 1,
+        "end": 1,
     }
 )
 """One pass.
 
 pairs, first_pair: pairs streamed, number of the first; tokens: tokens of the operation (an odd tail
 has no member 1); first_token: added to token numbers on the way to RES.  gather: token numbers come
-from the list.  channel: operand channel / 8; row: (channel / 128) * T.  address: ring word or K/V
-tile number; parameters: the panel's records lie in front of the tile; release: the ring may be
-reused up to the end of this tile.  first, last: of an accumulation.  column: destination
-channel / 16 of group 0, group_step the same from group to group.  key: key tile; half: of SCORE and
-the query block.  wait_query: the query block must be loaded.  number: of its results, if ``last``.
-publish: its last pair completes the residual up to there.
+from the list.  channel: operand channel / 8 (query block: step; probabilities: column tile);
+row: (channel / 128) * T, of SCORE its first row.  address: ring word or K/V tile number;
+parameters: the panel's records lie in front of the tile, at ``address``; release: the ring may be
+reused up to the end of this tile once the pass is issued.  first, last: of an accumulation.
+column: destination channel / 16 of group 0 (V and K: inside the head), group_step the same from
+group to group.  key: key or value tile; half: of SCORE and the query block.  wait_query: the query
+block must be loaded.  number: of its results, if ``last``; score passes have their own numbers.
+publish: its last pair completes the residual up to there.  end: the last pass of a block of scores.
 """
 
 GemmJob = data.StructLayout(
@@ -111,6 +114,7 @@ GemmJob = data.StructLayout(
         "source": Source,
         "gather": 1,
         "row_step": TOKEN_BITS,
+        "address": RING_BITS,
         "post": Post,
         "column": 7,
         "column_step": 4,
@@ -122,7 +126,6 @@ GemmJob = data.StructLayout(
         "weighted": 1,
         "guard": 3,
         "wait": Wait,
-        "wait_for": NUMBER_BITS,
         "follow": 1,
         "publish": 1,
         "publish_all": 1,
@@ -130,9 +133,10 @@ GemmJob = data.StructLayout(
 )
 """One linear layer.
 
-steps: contraction tiles; thirds: panels of each of V, K, Q (0: not QKV).  column_step: destination
-advance a panel.  follow: the layer reads what the layer before it wrote, panel by panel; then
-wait_for is the number of its first result.  publish_all: only the very last pass publishes.
+steps: contraction tiles; address: first ring word; thirds: panels of each of V, K, Q (0: not QKV).
+column_step: destination advance a panel.  wait: TOKENS up to the end of each block, or RETIRED for
+everything before this layer.  follow: the layer reads what the layer before it wrote (token block
+inside), panel by panel.  publish: the last panel of every block; publish_all: only the very last.
 """
 
 AttentionJob = data.StructLayout(
@@ -145,13 +149,12 @@ AttentionJob = data.StructLayout(
         "value_columns": 4,
         "column": 7,
         "group_step": 4,
-        "wait_for": NUMBER_BITS,
     }
 )
 """Scores, softmax and A.V of the heads in flight.
 
 key_tiles = ceil(T / C), query_steps = ceil(dh / R), value_tiles = ceil(T / R), value_columns =
-ceil(dh / C).  wait_for: the last result of Q, K and V.
+ceil(dh / C).  Waits for everything before it.
 """
 
 QueryLoad = data.StructLayout(

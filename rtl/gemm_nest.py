@@ -1,0 +1,223 @@
+"""Linear layers to passes: panel group, token block, panel, contraction tile."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.machine import CASCADE, MachineConfig
+from m3vit.rtl.blocks import BlockSize
+from m3vit.rtl.passes import (
+    NUMBER_BITS,
+    PAIR_BITS,
+    RING_BITS,
+    GemmJob,
+    Pass,
+    Post,
+    Tile,
+    Wait,
+)
+
+_WORD_UNITS = 16
+"""Operand channels / 8 behind which the row advances: four banks of 32 channels."""
+
+Panel = data.StructLayout({"address": RING_BITS, "column": 7, "third": 2, "inside": 8})
+"""Where the next panel lies and where it goes; ``inside`` counts in its third."""
+
+
+class GemmNest(Component):
+    """Turns a job into passes, one a cycle at most; rtl/DESIGN.md section 6.
+
+    ``number`` is the number of the next pass that ends an accumulation, counted by whoever takes
+    the passes.  ``idle``: the last job has left completely.
+    """
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.parameter_words = CASCADE // machine.chains
+        self.units, self.panel_units = machine.rows // 8, machine.panel // 8
+        super().__init__(
+            {
+                "job": In(stream.Signature(GemmJob)),
+                "passes": Out(stream.Signature(Pass)),
+                "number": In(NUMBER_BITS),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Counters of the four loops; a pass is made of them and moves them on."""
+        m = Module()
+        self._declare(m)
+        m.d.comb += [self.job.ready.eq(~self.busy), self.idle.eq(~self.busy)]
+        m.d.comb += self.passes.valid.eq(self.busy)
+        with m.If(self.job.valid & self.job.ready):
+            self._start(m)
+        with m.Elif(self.passes.ready & self.busy):
+            self._advance(m)
+        self._describe(m)
+        return m
+
+    def _declare(self, m: Module) -> None:
+        self.busy = Signal()
+        self.held: Any = Signal(GemmJob)
+        self.step, self.channel, self.row = Signal(7), Signal(7), Signal(13)
+        self.panel: Any = Signal(Panel)
+        self.group: Any = Signal(Panel)
+        self.panels_left, self.group_size, self.index = Signal(8), Signal(8), Signal(8)
+        self.first_pair, self.pairs = Signal(PAIR_BITS), Signal(PAIR_BITS)
+        self.tile = Signal(RING_BITS)
+        self.before, self.blocks = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
+        self.follows, self.room = Signal(NUMBER_BITS), Signal(8)
+        self.follow_step = Signal(NUMBER_BITS)
+        self.follow_start = Signal(NUMBER_BITS)
+        m.submodules.block = self.block = BlockSize()
+        m.d.comb += [
+            self.block.left.eq(self.pairs - self.first_pair),
+            self.block.limit.eq(self.held.block_pairs),
+        ]
+        self.last_step, self.last_panel = Signal(), Signal()
+        self.last_block, self.last_group = Signal(), Signal()
+        m.d.comb += [
+            self.last_step.eq(self.step == self.held.steps - 1),
+            self.last_panel.eq(self.index == self.group_size - 1),
+            self.last_block.eq(self.block.size == self.block.left),
+            self.last_group.eq(self.group_size == self.panels_left),
+        ]
+
+    def _start(self, m: Module) -> None:
+        job = self.job.payload
+        first = {"address": job.address, "column": Mux(job.thirds != 0, 0, job.column)}
+        m.d.sync += [
+            self.busy.eq(1),
+            self.held.eq(job),
+            self.panels_left.eq(job.panels),
+            self.group_size.eq(Mux(job.panels_group < job.panels, job.panels_group, job.panels)),
+            self.pairs.eq((job.tokens + 1) >> 1),
+            self.first_pair.eq(0),
+            self.tile.eq(job.address),
+            # what the layer before wrote: its first panel is complete with its last block
+            self.before.eq(self.number - 1),
+            self.follow_start.eq(self.before + self.blocks),
+            self.follow_step.eq(self.blocks),
+            self.blocks.eq(0),
+        ]
+        for panel in (self.panel, self.group):
+            m.d.sync += [panel.third.eq(0), panel.inside.eq(0)]
+            m.d.sync += [getattr(panel, name).eq(value) for name, value in first.items()]
+        self._restart_steps(m, self.before + self.blocks)
+        m.d.sync += self.index.eq(0)
+
+    def _restart_steps(self, m: Module, follows: Any) -> None:
+        m.d.sync += [
+            self.step.eq(0),
+            self.channel.eq(0),
+            self.row.eq(0),
+            self.follows.eq(follows),
+            self.room.eq(self.panel_units - self.units),
+        ]
+
+    def _advance(self, m: Module) -> None:
+        following = Signal(RING_BITS)
+        words = Mux(self.step == 0, CASCADE + self.parameter_words, CASCADE)
+        m.d.comb += following.eq(self.tile + words)
+        m.d.sync += self.tile.eq(following)
+        with m.If(~self.last_step):
+            self._next_step(m)
+        with m.Else():
+            self._restart_steps(m, self.follow_start)
+            self._next_panel(m, following)
+
+    def _next_step(self, m: Module) -> None:
+        unit = self.channel + self.units
+        m.d.sync += [self.step.eq(self.step + 1), self.channel.eq(unit)]
+        with m.If((unit & (_WORD_UNITS - 1)) == 0):
+            m.d.sync += self.row.eq(self.row + self.held.row_step)
+        with m.If(self.room < self.units):
+            m.d.sync += [
+                self.room.eq(self.room + (self.panel_units - self.units)),
+                self.follows.eq(self.follows + self.follow_step),
+            ]
+        with m.Else():
+            m.d.sync += self.room.eq(self.room - self.units)
+
+    def _next_panel(self, m: Module, following: Signal) -> None:
+        after: Any = Signal(Panel)
+        wraps = (self.held.thirds != 0) & (self.panel.inside == self.held.thirds - 1)
+        start = Mux(self.panel.third == 1, self.held.column, 0)  # the third to come is Q
+        m.d.comb += [
+            after.address.eq(following),
+            after.third.eq(self.panel.third + wraps),
+            after.inside.eq(Mux(wraps, 0, self.panel.inside + 1)),
+            after.column.eq(Mux(wraps, start, self.panel.column + self.held.column_step)),
+        ]
+        with m.If(~self.last_panel):
+            m.d.sync += [self.index.eq(self.index + 1), self.panel.eq(after)]
+        with m.Else():
+            m.d.sync += self.index.eq(0)
+            self._next_block(m, after)
+
+    def _next_block(self, m: Module, after: Any) -> None:
+        with m.If(self.last_group):
+            m.d.sync += self.blocks.eq(self.blocks + 1)
+        with m.If(~self.last_block):
+            m.d.sync += [
+                self.first_pair.eq(self.first_pair + self.block.size),
+                self.panel.eq(self.group),
+                self.tile.eq(self.group.address),
+            ]
+        with m.Else():
+            left = self.panels_left - self.group_size
+            m.d.sync += [
+                self.first_pair.eq(0),
+                self.panel.eq(after),
+                self.group.eq(after),
+                self.panels_left.eq(left),
+                self.group_size.eq(
+                    Mux(self.held.panels_group < left, self.held.panels_group, left)
+                ),
+                self.busy.eq(~self.last_group),
+            ]
+
+    def _describe(self, m: Module) -> None:
+        p, job = self.passes.payload, self.held
+        size, end = self.block.size, Signal(PAIR_BITS + 1)
+        m.d.comb += end.eq((self.first_pair + size) << 1)
+        same = ("tokens", "first_token", "source", "gather", "weighted", "guard", "group_step")
+        m.d.comb += [getattr(p, name).eq(getattr(job, name)) for name in same]
+        final = self.last_step & self.last_panel & self.last_group
+        m.d.comb += [
+            p.pairs.eq(size),
+            p.first_pair.eq(self.first_pair),
+            p.channel.eq(self.channel),
+            p.row.eq(self.row),
+            p.tile.eq(Tile.RING),
+            p.address.eq(self.tile),
+            p.parameters.eq(self.step == 0),
+            p.release.eq(self.last_block),
+            p.first.eq(self.step == 0),
+            p.last.eq(self.last_step),
+            p.post.eq(job.post),
+            p.shift.eq(job.shift),
+            p.column.eq(self.panel.column),
+            p.number.eq(self.number),
+            p.publish.eq(final & (job.publish | (job.publish_all & self.last_block))),
+            p.wait.eq(Mux(self.step == 0, job.wait, Wait.NOTHING)),
+            p.wait_for.eq(self.before),
+        ]
+        with m.If(job.follow):
+            m.d.comb += [p.wait.eq(Wait.RETIRED), p.wait_for.eq(self.follows)]
+        with m.Elif(job.wait == Wait.TOKENS):
+            m.d.comb += p.wait_for.eq(Mux(end > job.tokens, job.tokens, end))
+        with m.If(job.thirds != 0):
+            self._describe_third(m)
+
+    def _describe_third(self, m: Module) -> None:
+        p, job = self.passes.payload, self.held
+        with m.Switch(self.panel.third):
+            with m.Case(0):
+                m.d.comb += p.post.eq(Post.VALUE)
+            with m.Case(1):
+                m.d.comb += [p.post.eq(Post.KEY), p.shift.eq(job.shift_key)]
+            with m.Default():
+                m.d.comb += [p.post.eq(Post.HIDDEN), p.shift.eq(job.shift_query)]

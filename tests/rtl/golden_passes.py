@@ -1,0 +1,170 @@
+"""The loop nests in plain Python: the passes of a job, field by field."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from m3vit.hw.machine import CASCADE, MachineConfig
+from m3vit.rtl.blocks import block_sizes
+from m3vit.rtl.passes import Post, Source, Tile, Wait
+
+Fields = dict[str, Any]
+
+
+def spans(tokens: int, limit: int) -> list[tuple[int, int]]:
+    """First pair and pairs of each block."""
+    sizes = block_sizes(-(-tokens // 2), limit)
+    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+def panel_groups(job: Fields) -> list[range]:
+    size = min(job["panels_group"], job["panels"])
+    return [
+        range(start, min(start + size, job["panels"])) for start in range(0, job["panels"], size)
+    ]
+
+
+def third_of(job: Fields, panel: int) -> Fields:
+    """Where the panel's results go."""
+    if not job["thirds"]:
+        column = job["column"] + panel * job["column_step"]
+        return {"post": job["post"], "shift": job["shift"], "column": column}
+    third, inside = divmod(panel, job["thirds"])
+    column = inside * job["column_step"] + (job["column"] if third == 2 else 0)
+    post = (Post.VALUE, Post.KEY, Post.HIDDEN)[third]
+    shift = job[("shift", "shift_key", "shift_query")[third]]
+    return {"post": post, "shift": shift, "column": column}
+
+
+def waits(
+    job: Fields, step: int, last_token: int, start: int, past: tuple[int, int], m: Any
+) -> Fields:
+    """``start``: number at the job's start; ``past``: first result and blocks of the job before."""
+    if job["follow"]:
+        panel = -(-m.rows * (step + 1) // m.panel) - 1
+        return {"wait": Wait.RETIRED, "wait_for": past[0] + past[1] * (panel + 1) - 1}
+    if step or job["wait"] == Wait.NOTHING:
+        return {"wait": Wait.NOTHING}
+    tokens = job["wait"] == Wait.TOKENS
+    return {"wait": job["wait"], "wait_for": last_token if tokens else start - 1}
+
+
+def gemm_passes(
+    job: Fields, machine: MachineConfig, number: int, past: tuple[int, int]
+) -> Iterator[Fields]:
+    """Passes of a linear layer; ``number`` that of its first result."""
+    words = CASCADE // machine.chains
+    blocks, groups = spans(job["tokens"], job["block_pairs"]), panel_groups(job)
+    panel_words, start = words + CASCADE * job["steps"], number
+    for group in groups:
+        for block in blocks:
+            for panel in group:
+                for step in range(job["steps"]):
+                    last = step == job["steps"] - 1
+                    final = last and panel == job["panels"] - 1
+                    very = final and block is blocks[-1]
+                    token = min(2 * sum(block), job["tokens"])
+                    yield {
+                        "pairs": block[1],
+                        "first_pair": block[0],
+                        **{
+                            name: job[name]
+                            for name in (
+                                "tokens first_token source gather weighted guard group_step".split()
+                            )
+                        },
+                        "channel": step * machine.rows // 8,
+                        "row": step * machine.rows // 128 * job["row_step"],
+                        "tile": Tile.RING,
+                        "address": (
+                            job["address"]
+                            + panel * panel_words
+                            + (words + CASCADE * step if step else 0)
+                        ),
+                        "parameters": step == 0,
+                        "release": block is blocks[-1],
+                        "first": step == 0,
+                        "last": last,
+                        **third_of(job, panel),
+                        **waits(job, step, token, start, past, machine),
+                        "wait_query": 0,
+                        **({"number": number} if last else {}),
+                        "publish": (final and job["publish"]) or (very and job["publish_all"]),
+                        "end": 0,
+                    }
+                    number += last
+
+
+def attention_items(
+    job: Fields, machine: MachineConfig, number: int, scored: int
+) -> Iterator[Fields]:
+    """Query loads (with ``steps``) and passes; ``scored``: number of the last score pass so far."""
+    blocks, start = spans(job["tokens"], job["block_pairs"]), number
+    parts = (
+        max(machine.rows, machine.columns) // machine.columns,
+        max(machine.rows, machine.columns) // machine.rows,
+    )
+    ends = []
+    for turn in range(len(blocks) + 1):
+        if turn < len(blocks):
+            first, pairs = blocks[turn]
+            common = {"pairs": pairs, "first_pair": first, "half": turn & 1}
+            yield {
+                **common,
+                **{name: job[name] for name in ("column", "group_step")},
+                "steps": job["query_steps"],
+                "wait_for": start - 1,
+            }
+            for tile in range(job["key_tiles"]):
+                for step in range(job["query_steps"]):
+                    last = step == job["query_steps"] - 1
+                    opening = tile == step == 0
+                    yield {
+                        **common,
+                        "tokens": job["tokens"],
+                        "source": Source.QUERY,
+                        "channel": step,
+                        "row": tile // parts[0] * pairs,
+                        "tile": Tile.KEY,
+                        "address": tile * job["query_steps"] + step,
+                        "first": step == 0,
+                        "last": last,
+                        "post": Post.SCORE,
+                        "key": tile,
+                        "wait": Wait.RETIRED if opening else Wait.NOTHING,
+                        **({"wait_for": start - 1} if opening else {}),
+                        "wait_query": opening,
+                        "number": scored + 1,
+                        "publish": 0,
+                        "end": last and tile == job["key_tiles"] - 1,
+                    }
+                    scored += last
+            ends.append(scored)
+        if turn:
+            first, pairs = blocks[turn - 1]
+            for column in range(job["value_columns"]):
+                for tile in range(job["value_tiles"]):
+                    opening, last = tile == column == 0, tile == job["value_tiles"] - 1
+                    yield {
+                        "pairs": pairs,
+                        "first_pair": first,
+                        "half": (turn - 1) & 1,
+                        "tokens": job["tokens"],
+                        "source": Source.PROBABILITY,
+                        "channel": column,
+                        "row": tile // parts[1] * pairs,
+                        "tile": Tile.VALUE,
+                        "address": tile * job["value_columns"] + column,
+                        "first": tile == 0,
+                        "last": last,
+                        "post": Post.OUTPUT,
+                        "column": job["column"] + column,
+                        "group_step": job["group_step"],
+                        "key": tile,
+                        "wait": Wait.SCORED if opening else Wait.NOTHING,
+                        **({"wait_for": ends[turn - 1]} if opening else {}),
+                        "wait_query": 0,
+                        **({"number": number} if last else {}),
+                        "publish": 0,
+                        "end": 0,
+                    }
+                    number += last

@@ -1,0 +1,149 @@
+"""Loop nests against plain-Python generators, field by field, over random jobs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.lib import stream
+from amaranth.sim import Simulator
+
+from m3vit.hw.machine import MachineConfig, machine_preset
+from m3vit.rtl.attention_nest import AttentionNest
+from m3vit.rtl.gemm_nest import GemmNest
+from m3vit.rtl.passes import AttentionJob, GemmJob, Post, Source, Wait
+from tests.rtl.golden_passes import attention_items, gemm_passes
+
+MACHINES = [machine_preset("zcu104"), machine_preset("mini")]
+
+
+def read(ctx: Any, payload: Any, names: Iterable[str]) -> dict[str, int]:
+    return plain({name: ctx.get(getattr(payload, name)) for name in names})
+
+
+def plain(fields: dict[str, Any]) -> dict[str, int]:
+    return {name: int(getattr(value, "value", value)) for name, value in fields.items()}
+
+
+def wrapped(fields: dict[str, Any]) -> dict[str, Any]:
+    """Numbers modulo 2^16."""
+    return {k: v & 0xFFFF if k == "wait_for" else v for k, v in fields.items()}
+
+
+def compare(
+    dut: Any, outputs: dict[str, stream.Interface], jobs: list[dict[str, Any]], expected: list[Any]
+) -> None:
+    """``expected``: (stream, fields) in order; the sink stalls at random."""
+    rng = np.random.default_rng(1)
+
+    async def give(ctx: Any) -> None:
+        for job in jobs:
+            ctx.set(dut.job.payload, job)
+            ctx.set(dut.job.valid, 1)
+            await ctx.tick().until(dut.job.ready)
+            ctx.set(dut.job.valid, 0)
+
+    async def take(ctx: Any) -> None:
+        for index, (name, fields) in enumerate(expected):
+            port = outputs[name]
+            if rng.random() < 0.3:
+                await ctx.tick().repeat(int(rng.integers(1, 5)))
+            for _ in range(50):
+                if ctx.get(port.valid):
+                    break
+                await ctx.tick()
+            got = read(ctx, port.payload, fields)
+            assert ctx.get(port.valid) and got == plain(fields), (index, name, got, plain(fields))
+            ctx.set(port.ready, 1)
+            if fields.get("last") and fields["post"] != Post.SCORE:
+                following = (fields["number"] + 1) & 0xFFFF
+                await ctx.tick()
+                ctx.set(dut.number, following)
+            else:
+                await ctx.tick()
+            ctx.set(port.ready, 0)
+        assert not any(ctx.get(port.valid) for port in outputs.values())
+        assert ctx.get(dut.idle)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(give, background=True)
+    simulator.add_testbench(take)
+    simulator.run()
+
+
+def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: bool) -> dict[str, Any]:
+    thirds = int(rng.integers(0, 3))
+    panels = 3 * thirds or int(rng.integers(1, 6))
+    follow = before and not thirds and bool(rng.integers(0, 2))
+    return {
+        "tokens": int(rng.integers(1, 260)),
+        "block_pairs": int(rng.choice([8, 16, 32, 64])),
+        "first_token": int(rng.integers(0, 2)),
+        "steps": int(rng.integers(1, 13)),
+        "panels": panels,
+        "panels_group": int(rng.choice([1, 2, 255])),
+        "source": Source.QOH if follow else Source.XN,
+        "gather": int(rng.integers(0, 2)),
+        "row_step": int(rng.integers(1, 300)),
+        "address": int(rng.integers(0, 1000)),
+        "post": rng.choice([Post.GELU, Post.RESIDUAL, Post.GATE]),
+        "column": int(rng.integers(0, 12)),
+        "column_step": 3,
+        "group_step": int(rng.integers(1, 5)),
+        "thirds": thirds,
+        "shift": 20,
+        "shift_key": 21,
+        "shift_query": 22,
+        "weighted": int(rng.integers(0, 2)),
+        "guard": int(rng.integers(0, 8)),
+        "wait": rng.choice([Wait.NOTHING, Wait.RETIRED, Wait.TOKENS]),
+        "follow": int(follow),
+        "publish": int(rng.integers(0, 2)),
+        "publish_all": int(rng.integers(0, 2)),
+    }
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_linear_layers_cut_into_passes(machine: MachineConfig) -> None:
+    rng = np.random.default_rng(2)
+    jobs: list[dict[str, Any]] = []
+    expected: list[Any] = []
+    number, past = 0, (0, 0)
+    for _ in range(24):
+        jobs.append(gemm_job(rng, machine, before=bool(jobs)))
+        passes = list(gemm_passes(jobs[-1], machine, number, past))
+        blocks = len({each["first_pair"] for each in passes})
+        past, number = (number, blocks), number + sum(each["last"] for each in passes)
+        expected += [("passes", wrapped(each)) for each in passes]
+    dut = GemmNest(machine)
+    compare(dut, {"passes": dut.passes}, jobs, expected)
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_attention_cut_into_passes(machine: MachineConfig) -> None:
+    rng = np.random.default_rng(3)
+    jobs: list[dict[str, Any]] = []
+    expected: list[Any] = []
+    number = scored = 0
+    for size in (16, 32, 48, 64, 16, 32):
+        tokens = int(rng.integers(1, 200))
+        job = {
+            "tokens": tokens,
+            "block_pairs": int(rng.choice([8, 16, 31])),
+            "key_tiles": -(-tokens // machine.columns),
+            "query_steps": -(-size // machine.rows),
+            "value_tiles": -(-tokens // machine.rows),
+            "value_columns": -(-size // machine.columns),
+            "column": int(rng.integers(0, 12)),
+            "group_step": size // 16,
+        }
+        jobs.append(job)
+        for item in attention_items(job, machine, number, scored):
+            name = "loads" if "steps" in item else "passes"
+            expected.append((name, wrapped(item)))
+        passes = [item for item in attention_items(job, machine, 0, 0) if "last" in item]
+        scores = [item["post"] == Post.SCORE for item in passes if item["last"]]
+        scored, number = scored + sum(scores), number + len(scores) - sum(scores)
+    dut = AttentionNest(machine)
+    compare(dut, {"passes": dut.passes, "loads": dut.loads}, jobs, expected)
