@@ -7,7 +7,7 @@ sentence here.
 from collections.abc import Mapping, Sequence
 
 from m3vit.hw.commands.extent import reads_of, writes_of
-from m3vit.hw.commands.fields import Base, Flag, Op, Post, Store
+from m3vit.hw.commands.fields import HEADS_IN_FLIGHT, Base, Flag, Op, Post, Store
 from m3vit.hw.commands.word import Command
 from m3vit.hw.errors import CommandError
 from m3vit.hw.formats import SHIFT_LIMIT
@@ -65,7 +65,7 @@ def _limits(command: Command, machine: MachineConfig) -> dict[str, tuple[int, in
         Op.ATTN: {
             "heads": (1, machine.groups),
             "head_dim": (16, machine.max_width),
-            **{f"gain_shift{i}": (0, 6) for i in range(4)},
+            **{f"gain_shift{i}": (0, 6) for i in range(HEADS_IN_FLIGHT)},
         },
         Op.GATE: {**common, "top_k": (1, machine.max_top_k)},
         Op.EXPERTS: {

@@ -12,6 +12,8 @@ from types import MappingProxyType
 WORD_BITS = 256
 WORD_BYTES = WORD_BITS // 8
 HEADER_BITS = 64
+HEADS_IN_FLIGHT = 4
+"""Heads that one ATTN command has room for; a machine has one a group."""
 ADDRESS_UNIT = 64
 """Bytes per unit of every address field."""
 
@@ -158,9 +160,9 @@ _ATTN = (
     _field("channel", 8, "first channel of Q and O in QOH", 16),
     _field("heads", 3, "heads, one a group"),
     _field("head_dim", 4, "channels a head", 16),
-    *(_field(f"score_shift{i}", 4, f"score shift of head {i}") for i in range(4)),
-    *(_field(f"gain{i}", 16, f"output gain G of head {i}") for i in range(4)),
-    *(_field(f"gain_shift{i}", 3, f"output shift a of head {i}") for i in range(4)),
+    *(_field(f"score_shift{i}", 4, f"score shift of head {i}") for i in range(HEADS_IN_FLIGHT)),
+    *(_field(f"gain{i}", 16, f"output gain G of head {i}") for i in range(HEADS_IN_FLIGHT)),
+    *(_field(f"gain_shift{i}", 3, f"output shift a of head {i}") for i in range(HEADS_IN_FLIGHT)),
 )
 _GATE = (
     _field("weights", 32, f"gate panels of task 0, {_ADDRESS}", ADDRESS_UNIT),

@@ -1,6 +1,6 @@
 """Attention as commands: rounds of as many heads as the array has groups, then proj."""
 
-from m3vit.hw.commands.fields import Element, Flag, Op, Post, Store
+from m3vit.hw.commands.fields import HEADS_IN_FLIGHT, Element, Flag, Op, Post, Store
 from m3vit.hw.compiler.builder import Program
 from m3vit.hw.compiler.linear import emit_gemm, panels_group, place_linear
 from m3vit.hw.layout.panels import head_columns, pack
@@ -51,19 +51,16 @@ def _emit_round(program: Program, attention: Attention, block: int, first: int, 
 
 def _emit_attn(program: Program, attention: Attention, block: int, first: int, live: int) -> None:
     per_head: dict[str, int] = {}
-    for slot in range(4):
+    for slot in range(HEADS_IN_FLIGHT):
         head, used = first + slot, slot < live
         per_head[f"score_shift{slot}"] = int(attention.score_shift[head]) if used else 0
         per_head[f"gain{slot}"] = int(attention.output_gain[head]) if used else 0
         per_head[f"gain_shift{slot}"] = int(attention.output_shift[head]) if used else 0
     head_dim = program.model.config.head_dim
-    program.emit(
+    program.emit_operands(
         Op.ATTN,
+        {"channel": first * head_dim, "heads": live, "head_dim": head_dim, **per_head},
         src=Store.KV,
         dst=Store.QOH,
         block=block,
-        channel=first * head_dim,
-        heads=live,
-        head_dim=head_dim,
-        **per_head,
     )

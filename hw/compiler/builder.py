@@ -1,5 +1,6 @@
 """What the compiler builds: a command list, the memory it addresses, the trace it can write."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from m3vit.hw.commands.fields import Base, Element, Flag, Op, Store
@@ -48,12 +49,19 @@ class Program:
         **operands: int,
     ) -> None:
         """Append one command; the loop nest's block size follows from its order."""
-        machine = self.machine
-        pairs = machine.accumulator_pairs
-        if flags & Flag.BLOCK_ORDER:
-            pairs = machine.normal_block_pairs
-        elif op is Op.ATTN:
-            pairs = machine.attention_pairs(self.tokens)
+        self.emit_operands(op, operands, src, dst, flags, block, tokens)
+
+    def emit_operands(
+        self,
+        op: Op,
+        operands: Mapping[str, int],
+        src: Store = Store.NONE,
+        dst: Store = Store.NONE,
+        flags: Flag = _NONE,
+        block: int = 0,
+        tokens: int | None = None,
+    ) -> None:
+        """The same with the operands as a mapping."""
         self.commands.append(
             Command(
                 op=op,
@@ -62,10 +70,19 @@ class Program:
                 src=src,
                 dst=dst,
                 tokens=self.tokens if tokens is None else tokens,
-                pairs=pairs if op in (Op.GEMM, Op.ATTN, Op.EXPERTS, Op.GATE) else 0,
+                pairs=self._block_pairs(op, flags),
                 operands=operands,
             )
         )
+
+    def _block_pairs(self, op: Op, flags: Flag) -> int:
+        machine = self.machine
+        if op not in (Op.GEMM, Op.ATTN, Op.EXPERTS, Op.GATE):
+            return 0
+        if flags & Flag.BLOCK_ORDER:
+            return machine.normal_block_pairs
+        attention = op is Op.ATTN
+        return machine.attention_pairs(self.tokens) if attention else machine.accumulator_pairs
 
     def dump(self, name: str, store: Store, block: int, element: Element, columns: int) -> None:
         """Append the trace-only copy of a store to DRAM."""

@@ -58,12 +58,14 @@ def _write(command: Command, state: State) -> None:
 
 def _store(command: Command, state: State) -> np.ndarray[Any, Any]:
     element = Element(command["element"])
+    values: np.ndarray[Any, Any] | None
     if command.src is Store.RES:
         data = state.residual
         values = residual_view(data) if element is Element.INT16 else data
     else:
         values = state.normalised if command.src is Store.XN else state.hidden
-    return _present(values, command.src.name).astype(_TYPES[element])
+    held: np.ndarray[Any, Any] = _present(values, command.src.name)
+    return held.astype(_TYPES[element])
 
 
 def _present(value: Any, name: str) -> Any:

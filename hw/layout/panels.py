@@ -58,7 +58,8 @@ def pack(
         records["flags"][:-1] = flags
     head = records[columns].view(np.uint8).reshape(len(columns), -1)
     tiles = _tiles(layer.weight, columns, machine).reshape(len(columns), -1)
-    return np.concatenate([head, tiles], axis=1).tobytes()
+    stream: UInt8 = np.concatenate([head, tiles], axis=1)
+    return stream.tobytes()
 
 
 def unpack(
