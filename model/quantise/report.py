@@ -8,12 +8,10 @@ from typing import Any
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.quantised_files import quantised_digest
 from m3vit.model.data.scenes import render_scene
+from m3vit.model.evaluation import UNSEEN_SEED
 from m3vit.model.network import M3ViT
 from m3vit.model.quantise.comparison import Comparison, MetricPair, scored_on_scenes
 from m3vit.model.quantise.residual_error import ResidualError
-
-UNSEEN_SEED = 10_000_000
-"""First seed of the scenes that no network is trained on and no scale is taken from."""
 
 SECONDS = 5.0
 """Between two lines of progress."""
