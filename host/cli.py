@@ -118,3 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"m3vit: unknown verb {rest[0]!r}; verbs are {', '.join(VERBS)}", file=sys.stderr)
         return 2
     return _guarded(rest[0], rest[1:], debug or "--debug" in rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
