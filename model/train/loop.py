@@ -1,16 +1,12 @@
 """The training loop: alternate tasks, average weights, log, keep what a resumption needs."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from m3vit.hw.config import ModelConfig, TaskConfig
-from m3vit.hw.errors import M3vitError
 from m3vit.model.checkpoint import save_checkpoint
 from m3vit.model.images import normalise
 from m3vit.model.network import M3ViT
@@ -18,39 +14,12 @@ from m3vit.model.train.batches import Source, draw
 from m3vit.model.train.distributed import Processes, average_buffers, average_gradients
 from m3vit.model.train.log import TrainLog
 from m3vit.model.train.losses import task_loss
+from m3vit.model.train.meters import Meters
 from m3vit.model.train.optimiser import WeightAverage, learning_rate, make_optimiser
+from m3vit.model.train.outputs import Outputs
 from m3vit.model.train.prior import start_from_constants
 from m3vit.model.train.settings import TrainSettings
 from m3vit.model.train.state import load_state, save_state
-
-
-class DivergedError(M3vitError):
-    """The loss is no longer a finite number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """Where a run writes, and how often (in steps)."""
-
-    folder: Path
-    save_every: int = 1000
-    log_every: int = 100
-    quiet: bool = False
-
-    @property
-    def state(self) -> Path:
-        """What a resumption needs."""
-        return self.folder / "state.pt"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The averaged weights."""
-        return self.folder / "checkpoint.npz"
-
-    @property
-    def log(self) -> Path:
-        """One JSON object a line."""
-        return self.folder / "log.jsonl"
 
 
 class Trainer:
@@ -102,13 +71,13 @@ class Trainer:
         """Train until step ``steps`` (by default all that the settings name)."""
         last = self.settings.steps if steps is None else steps
         log = TrainLog(self.outputs.log, self.step, self.outputs.quiet) if self._leads else None
-        meters = _Meters()
+        meters = Meters()
         self.network.train()
         while self.step < last:
             self._train_step(meters)
             self.step += 1
-            if log and (self.step % self.outputs.log_every == 0 or self.step == last):
-                meters.report(log, self)
+            if self.step % self.outputs.log_every == 0 or self.step == last:
+                self._report(meters, log)
             if self.step % self.outputs.save_every == 0 or self.step == last:
                 self.save()
 
@@ -120,7 +89,7 @@ class Trainer:
         count, tasks = self.settings.tasks_per_step, self.config.tasks
         return [tasks[(self.step * count + i) % len(tasks)] for i in range(count)]
 
-    def _train_step(self, meters: "_Meters") -> None:
+    def _train_step(self, meters: Meters) -> None:
         rank = self.processes.rank
         # Seeding every step leaves no generator state to be saved for a resumption.
         entropy = np.random.SeedSequence((self.settings.seed, self.step, rank))
@@ -138,7 +107,7 @@ class Trainer:
         average_buffers(self.network, self.processes)
         self.average.update(self.network.state_dict(), self.step)
 
-    def _backward(self, task: TaskConfig, batch: tuple[Tensor, Tensor], meters: "_Meters") -> None:
+    def _backward(self, task: TaskConfig, batch: tuple[Tensor, Tensor], meters: Meters) -> None:
         images, target = batch
         pixels = normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
         low = self.settings.precision == "bfloat16"
@@ -146,16 +115,22 @@ class Trainer:
             prediction = self.network(pixels, task.name)
         loss = task_loss(task.kind, prediction, target.to(self.device))
         balance, indecision = self.network.balance_loss(), self.network.indecision_loss()
-        total = (
-            self.settings.loss_weights[task.kind.value] * loss
-            + self.settings.balance_weight * balance
-        )
-        total = total + self.settings.indecision_weight * indecision
+        s = self.settings
+        routing = s.balance_weight * balance + s.indecision_weight * indecision
+        total = s.loss_weights[task.kind.value] * loss + routing
         torch.autograd.backward(total / self.settings.tasks_per_step)
         meters.add(
             {task.name: loss.detach()},
             {"balance": balance.detach(), "indecision": indecision.detach()},
         )
+
+    def _report(self, meters: Meters, log: TrainLog | None) -> None:
+        # Every process looks, so that all stop when one diverges.
+        entry = meters.take(self.step)
+        if log:
+            rate = learning_rate(self.settings, self.step - 1)
+            images = self.settings.batch * self.settings.tasks_per_step * self.processes.size
+            log.write(entry | {"learning_rate": rate}, self.settings.steps, images)
 
     def save(self) -> None:
         """Write the resumable state and the averaged weights."""
@@ -164,36 +139,3 @@ class Trainer:
         parts = (self.network, self.average, self.optimiser)
         save_state(self.outputs.state, self.config, self.settings, *parts, self.step)
         save_checkpoint(self.outputs.checkpoint, self.config, self.average.values)
-
-
-class _Meters:
-    """Means since the last report."""
-
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._losses: dict[str, list[Tensor]] = {}
-        self._routing: dict[str, list[Tensor]] = {}
-
-    def add(self, losses: dict[str, Tensor], routing: dict[str, Tensor]) -> None:
-        for store, values in ((self._losses, losses), (self._routing, routing)):
-            for name, value in values.items():
-                store.setdefault(name, []).append(value)
-
-    def report(self, log: TrainLog, trainer: Trainer) -> None:
-        losses, routing = _means(self._losses), _means(self._routing)
-        if not all(map(math.isfinite, losses.values())):
-            raise DivergedError(
-                f"the loss is not finite at step {trainer.step}: {losses}; lower the learning rate"
-            )
-        settings = trainer.settings
-        rate = learning_rate(settings, trainer.step - 1)
-        entry = {"step": trainer.step, "losses": losses, **routing, "learning_rate": rate}
-        images = settings.batch * settings.tasks_per_step * trainer.processes.size
-        log.write(entry, settings.steps, images)
-        self._clear()
-
-
-def _means(values: dict[str, list[Tensor]]) -> dict[str, float]:
-    return {k: round(float(torch.stack(v).mean()), 5) for k, v in sorted(values.items())}

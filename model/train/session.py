@@ -14,8 +14,9 @@ from m3vit.model.evaluation import require_scene_tasks
 from m3vit.model.train.batches import SceneSource, Source
 from m3vit.model.train.dataset_source import DatasetSource, open_dataset
 from m3vit.model.train.distributed import Processes, join, leave
-from m3vit.model.train.loop import Outputs, Trainer
+from m3vit.model.train.loop import Trainer
 from m3vit.model.train.losses import ORIGINAL_WEIGHTS, SCENE_WEIGHTS
+from m3vit.model.train.outputs import Outputs
 from m3vit.model.train.scene_cache import cached_scenes
 from m3vit.model.train.settings import TrainSettings
 

@@ -9,7 +9,8 @@ import torch.multiprocessing as mp
 
 from m3vit.model.checkpoint import load_checkpoint
 from m3vit.model.train.distributed import Processes, average_gradients
-from m3vit.model.train.loop import Outputs, Trainer
+from m3vit.model.train.loop import Trainer
+from m3vit.model.train.outputs import Outputs
 from m3vit.model.train.settings import TrainSettings
 from tests.model.micro import micro_config
 from tests.model.train.sources import random_source

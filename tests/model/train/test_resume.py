@@ -11,7 +11,9 @@ from m3vit.hw.config import GateKind
 from m3vit.hw.errors import CheckpointError, ConfigurationError
 from m3vit.model.checkpoint import load_checkpoint
 from m3vit.model.train.distributed import Processes
-from m3vit.model.train.loop import DivergedError, Outputs, Trainer
+from m3vit.model.train.loop import Trainer
+from m3vit.model.train.meters import DivergedError
+from m3vit.model.train.outputs import Outputs
 from m3vit.model.train.settings import TrainSettings
 from tests.model.micro import micro_config
 from tests.model.train.sources import random_source
