@@ -1,0 +1,1 @@
+"""Processing units beside or inside DRAM: command-level streams and the tables made from them."""
