@@ -1,14 +1,15 @@
 """Two processes agree on the mean gradient and stay equal."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from m3vit.model.checkpoint import load_checkpoint
-from m3vit.model.train.distributed import Processes, average_gradients
+from m3vit.model.train.distributed import Processes, average_gradients, join, leave
 from m3vit.model.train.loop import Trainer
 from m3vit.model.train.outputs import Outputs
 from m3vit.model.train.settings import TrainSettings
@@ -16,11 +17,13 @@ from tests.model.micro import micro_config
 from tests.model.train.sources import random_source
 
 
-def _work(rank: int, size: int, folder: str) -> None:
+def _work(rank: int, size: int, folder: str, port: int) -> None:
+    """One of the processes that torchrun would start: it tells them by the environment."""
     torch.set_num_threads(1)
-    store = f"file://{folder}/rendezvous"
-    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=size)
-    processes = Processes(rank=rank, size=size)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = join("cpu")
+    assert (processes.rank, processes.size, processes.leads) == (rank, size, rank == 0)
     _check_mean(processes)
     config = micro_config(blocks=2)
     trainer = Trainer(
@@ -33,7 +36,7 @@ def _work(rank: int, size: int, folder: str) -> None:
     )
     trainer.run()
     torch.save(trainer.average.values, Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
+    leave(processes)
 
 
 def _check_mean(processes: Processes) -> None:
@@ -47,6 +50,17 @@ def _check_mean(processes: Processes) -> None:
     assert unused.weight.grad is None
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert join("cpu") == Processes(rank=0, size=1, local_rank=0)
+
+
 def test_one_process_keeps_its_gradients() -> None:
     layer = torch.nn.Linear(2, 2)
     layer.weight.grad = torch.ones(2, 2)
@@ -56,7 +70,7 @@ def test_one_process_keeps_its_gradients() -> None:
 
 @pytest.mark.slow
 def test_two_processes_end_with_the_same_weights(tmp_path: Path) -> None:
-    mp.spawn(_work, args=(2, str(tmp_path)), nprocs=2)
+    mp.spawn(_work, args=(2, str(tmp_path), _free_port()), nprocs=2)
     ends = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
     state = load_checkpoint(tmp_path / "run" / "checkpoint.npz")[1]
