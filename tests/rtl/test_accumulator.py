@@ -42,7 +42,7 @@ async def passes_of_any_length(dut: object) -> None:
     }
     await start(dut)
     seen = await play(dut, stimuli, ["acc"], extra=Accumulator.LATENCY)
-    got = unpack(seen["acc"][Accumulator.LATENCY :], ACCUMULATOR_BITS)
+    got = unpack(seen["acc"][Accumulator.LATENCY :], ACCUMULATOR_BITS, 2 * columns)
     np.testing.assert_array_equal(got, reference(address, first, sums, initial, pairs))
 
 

@@ -53,7 +53,7 @@ async def tiles_back_to_back(dut: object) -> None:
     await start(dut)
     group = Group(rows=rows, columns=columns)
     seen = await play(dut, stimuli, ["s"], extra=group.LATENCY)
-    got = unpack(seen["s"], group.sum_bits)[lead + group.LATENCY :][: passes * PASS]
+    got = unpack(seen["s"], group.sum_bits, 2 * columns)[lead + group.LATENCY :][: passes * PASS]
     matrices = tiles.reshape(passes, rows, columns)
     streams = pairs.reshape(2, passes, PASS, rows)
     want = np.einsum("mpir,prc->pimc", streams, matrices).reshape(passes * PASS, 2 * columns)

