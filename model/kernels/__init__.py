@@ -1,0 +1,1 @@
+"""Kernels of the GPU paths: ``fused`` in Triton, ``plain`` in torch, chosen in ``dispatch``."""
