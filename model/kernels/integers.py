@@ -11,7 +11,9 @@ LOWEST18, HIGHEST18 = limits(RESIDUAL_BITS)
 
 def rshift(values: Tensor, count: int | Tensor) -> Tensor:
     """(values + 2^(count-1)) >> count on int64, half up; ``count`` 0 is the identity."""
-    amount = torch.as_tensor(count, dtype=torch.int64, device=values.device)
+    if isinstance(count, int):  # nothing is copied to the device: CUDA graphs cannot hold that
+        return (values + ((1 << count) >> 1)) >> count
+    amount = count.long()
     half = (torch.ones_like(amount) << amount) >> 1
     return (values + half) >> amount
 

@@ -7,6 +7,8 @@ CODES:  clamp(s, lowest, 127)             GELU:   table[class · 256 + 128 + tha
 SCORES: rshift(sat18(s) · w, 16 + g)      ADD:    sat18(x18 + sat18(s)), saturations counted
 """
 
+from functools import cache
+
 import torch
 import triton
 import triton.language as tl
@@ -107,23 +109,24 @@ def _launch(
     return out
 
 
-def _all_rows(x: Tensor) -> Plan:
-    """Every row to the only expert; its pairs are never read.  Filled on the device."""
-    counts = torch.full((1,), len(x), dtype=torch.int32, device=x.device)
+@cache
+def _all_rows(rows: int, device: torch.device) -> Plan:
+    """Every row to the only expert; its pairs are never read.  Kept: CUDA graphs refer to it."""
+    counts = torch.full((1,), rows, dtype=torch.int32, device=device)
     return Plan(counts, counts)
 
 
 def linear8(x: Tensor, layer: IntegerLinear, gelu: Gelu | None) -> Tensor:
     """See ``m3vit.model.kernels.plain.grouped8.linear8``."""
     out = x.new_empty(len(x), layer.weight.shape[1])
-    return _launch(x, layer, _all_rows(x), out, CODES if gelu is None else GELU, gelu=gelu)
+    return _launch(x, layer, _all_rows(len(x), x.device), out, CODES if gelu is None else GELU, gelu=gelu)
 
 
 def project8(x: Tensor, layer: IntegerLinear, x18: Tensor) -> tuple[Tensor, Tensor]:
     """See ``m3vit.model.kernels.plain.grouped8.project8``."""
     saturations = torch.zeros((), dtype=torch.int64, device=x.device)
     out = torch.empty_like(x18)
-    _launch(x, layer, _all_rows(x), out, ADD, residual=x18, saturations=saturations)
+    _launch(x, layer, _all_rows(len(x), x.device), out, ADD, residual=x18, saturations=saturations)
     return out, saturations
 
 

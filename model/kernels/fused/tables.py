@@ -1,6 +1,6 @@
-"""The contract's constant tables on a device, uploaded once."""
+"""The contract's constant tables on a device, uploaded once and kept."""
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ _MAKERS = {
 }
 
 
-@lru_cache(maxsize=32)
+@cache
 def table(name: str, device: torch.device) -> Tensor:
     """The table called ``name`` (see the module's list) as int32 on ``device``."""
     return torch.as_tensor(_MAKERS[name](), dtype=torch.int32, device=device)

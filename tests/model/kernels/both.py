@@ -1,7 +1,16 @@
-"""The two implementations, for tests that hold for either."""
+"""The two implementations, for tests that hold for either.
+
+Where there is no GPU, Triton's kernels run under its interpreter, which is chosen at their import:
+tests import this module first.
+"""
+
+import os
 
 import pytest
 import torch
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from m3vit.model.kernels.dispatch import fused_kernels, has_triton
 from m3vit.model.kernels.interface import Kernels

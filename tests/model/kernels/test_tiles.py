@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("triton")
+from tests.model.kernels import both
+
+if not both.has_triton():
+    pytest.skip("triton is not installed (extra gpu)", allow_module_level=True)
 
 from m3vit.model.kernels.fused.tiles import blocks_for, power_of_two, tile_bound  # noqa: E402
 

@@ -1,8 +1,0 @@
-"""Kernels run under Triton's interpreter where there is no GPU; it is chosen at their import."""
-
-import os
-
-import torch
-
-if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")
