@@ -25,29 +25,40 @@ class PortRun:
     refreshes: int
 
 
-def run_port(unit: NearUnit, port_bytes: int, tokens: int, element_bytes: float = 2.0) -> PortRun:
+def run_port(
+    unit: NearUnit,
+    port_bytes: int,
+    tokens: int,
+    element_bytes: float = 2.0,
+    phase: float = 1.0,
+) -> PortRun:
     """Stream ``port_bytes`` of weights through one port for ``tokens`` tokens.
 
-    Each weight element costs two operations a token; beyond ``op_per_byte`` the reads slow down.
+    Each weight element costs two operations a token; beyond ``op_per_byte`` arithmetic decides
+    (buffered units), or the reads slow down with it.  The first refresh falls due after ``phase``
+    refresh intervals (units behind an interface always start right after one).
 
     Raises:
         ConfigurationError: no bytes or no tokens.
     """
     if port_bytes < 1 or tokens < 1:
         raise ConfigurationError(f"bytes and tokens must be positive: {port_bytes}, {tokens}")
-    strain = max(1.0, 2.0 * tokens / element_bytes / unit.op_per_byte)
+    strain = strain_of(unit, tokens, element_bytes)
     if not unit.banks_per_command:
         return _through_interface(unit, port_bytes, strain)
     table = unit.table
     reads = ceil(port_bytes / (table.access_bytes * unit.banks_per_command))
-    spacing = ceil(table.ticks(unit.spacing) * strain - 1e-9)
+    stretch = 1.0 if unit.buffered else strain
+    spacing = ceil(table.ticks(unit.spacing) * stretch - 1e-9)
     counts, state = np.zeros(4, np.int64), np.zeros((3, unit.bundles), np.int64)
     columns = table.organisation.columns
-    ticks = run_stream(reads, columns, spacing, gaps_of(table), state, counts)
+    gaps = gaps_of(table)
+    due = int(gaps.interval * phase)
+    ticks = run_stream(reads, columns, spacing, gaps, state, counts, due)
     banks = unit.banks_per_command
     energy = banks * (int(counts[0]) * unit.activate_nj + int(counts[1]) * unit.read_nj)
     return PortRun(
-        time_ns=ticks * table.tick_ps / 1000,
+        time_ns=max(ticks * table.tick_ps / 1000, arithmetic_ns(unit, port_bytes, strain)),
         energy_nj=energy,
         activations=int(counts[0]),
         reads=int(counts[1]),
@@ -62,11 +73,20 @@ def _through_interface(unit: NearUnit, port_bytes: int, strain: float) -> PortRu
     result = simulate(
         table, sequential(max(port_bytes, table.access_bytes), table.access_bytes), options
     )
-    arithmetic_ns = port_bytes * strain / table.peak_gbps
     return PortRun(
-        time_ns=max(result.time_us * 1000, arithmetic_ns),
+        time_ns=max(result.time_us * 1000, arithmetic_ns(unit, port_bytes, strain)),
         energy_nj=energy_nj(table, result)["total"],
         activations=result.commands["ACT"],
         reads=result.commands["RD"],
         refreshes=result.commands["REFab"],
     )
+
+
+def strain_of(unit: NearUnit, tokens: int, element_bytes: float) -> float:
+    """Arithmetic asked for over arithmetic sustained at full rate; 1 or more."""
+    return max(1.0, 2.0 * tokens / element_bytes / unit.op_per_byte)
+
+
+def arithmetic_ns(unit: NearUnit, port_bytes: float, strain: float) -> float:
+    """Time of the arithmetic alone (at strain one it keeps up with the peak bandwidth)."""
+    return port_bytes * strain / (unit.peak_gbps / unit.ports)

@@ -53,18 +53,21 @@ def gaps_of(table: MemoryTable) -> Gaps:
 
 
 @jit
-def run_stream(reads: int, per_row: int, spacing: int, gaps: Gaps, bundles: Ints, out: Ints) -> int:
+def run_stream(
+    reads: int, per_row: int, spacing: int, gaps: Gaps, bundles: Ints, out: Ints, due: int
+) -> int:
     """Ticks for ``reads`` commands; ``out`` counts activations, reads, precharges, refreshes.
 
     ``spacing`` is the distance of reads, stretched beforehand when arithmetic is the limit.
     Bundles (columns of zeros of the working array ``bundles``: opened, closed, reads left in the
-    row) take rows in turn; the next row opens as early as its own banks allow.
+    row) take rows in turn; the next row opens as early as its own banks allow.  The first refresh
+    falls due at tick ``due``.
     """
     opened, closed, left = bundles[0], bundles[1], bundles[2]
     count = opened.size
     opened[:] = -gaps.act_to_act
     closed[:] = -gaps.pre_to_act
-    last, refreshed_at, due = -spacing, 0, gaps.interval
+    last, refreshed_at = -spacing, 0
     current, clock = 0, 0
     assigned = 0
     while out[1] < reads:

@@ -2,7 +2,8 @@
 
 At a given strain (tokens beyond what the unit sustains) a table holds the time of a port for
 sizes a factor sqrt(2) apart; between them it is interpolated, beyond them continued by the last
-slope.  ``calibration`` shows how far that is from command-level runs of other sizes.
+slope.  Work may start anywhere between two refreshes, so times are means over four phases.
+``calibration`` shows how far that is from command-level runs of other sizes.
 """
 
 from collections.abc import Sequence
@@ -12,17 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m3vit.sim.nearmem.command_level import run_port
+from m3vit.sim.nearmem.command_level import arithmetic_ns, run_port, strain_of
 from m3vit.sim.nearmem.unit import NearUnit
 
 _SIZES = np.unique(np.round(2 ** np.arange(10, 22.5, 0.5)).astype(np.int64))
 """Bytes a port of the tabulated runs, 1 KiB to 4 MiB."""
 
+_PHASES = (0.125, 0.375, 0.625, 0.875)
+
 
 @lru_cache(maxsize=4096)
 def _times(unit: NearUnit, tokens: int, element_bytes: float) -> NDArray[np.float64]:
     """Command-level times in ns for ``_SIZES``."""
-    return np.array([run_port(unit, int(n), tokens, element_bytes).time_ns for n in _SIZES])
+    return np.array([_mean_ns(unit, int(n), tokens, element_bytes) for n in _SIZES])
+
+
+def _mean_ns(unit: NearUnit, port_bytes: int, tokens: int, element_bytes: float) -> float:
+    phases = _PHASES if unit.banks_per_command else _PHASES[-1:]
+    runs = [run_port(unit, port_bytes, tokens, element_bytes, phase) for phase in phases]
+    return sum(run.time_ns for run in runs) / len(runs)
 
 
 @lru_cache(maxsize=64)
@@ -42,8 +51,17 @@ def near_time_ns(
     """Time for weights spread evenly over the device's ports; nothing for no tokens."""
     if tokens < 1 or weight_bytes <= 0:
         return 0.0
-    times = _times(unit, max(tokens, _sustained(unit, element_bytes)), element_bytes)
     port_bytes = weight_bytes / unit.ports
+    if not unit.buffered:
+        return _look_up(
+            _times(unit, max(tokens, _sustained(unit, element_bytes)), element_bytes), port_bytes
+        )
+    reading = _look_up(_times(unit, _sustained(unit, element_bytes), element_bytes), port_bytes)
+    strain = strain_of(unit, tokens, element_bytes)
+    return max(reading, arithmetic_ns(unit, port_bytes, strain))
+
+
+def _look_up(times: NDArray[np.float64], port_bytes: float) -> float:
     if port_bytes <= _SIZES[-1]:
         return float(np.interp(port_bytes, _SIZES, times))
     slope = (times[-1] - times[-3]) / (_SIZES[-1] - _SIZES[-3])
@@ -64,7 +82,7 @@ def calibration(
     rows = []
     for port_bytes in sizes:
         for count in tokens:
-            exact = run_port(unit, port_bytes, count).time_ns
+            exact = _mean_ns(unit, port_bytes, count, 2.0)
             table = near_time_ns(unit, port_bytes * unit.ports, count)
             rows.append(
                 {

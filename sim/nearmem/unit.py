@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class NearUnit:
     each command reads one burst from ``banks_per_command`` banks every ``spacing`` (the name of a
     timing value).  Zero banks mean an engine behind the memory's ordinary interface.  Rows are
     taken in turn from ``bundles`` groups of banks, so that one opens while another is read.
-    ``op_per_byte`` is arithmetic per byte read that the unit sustains at full rate.
+    ``op_per_byte`` is arithmetic per byte read that the unit sustains at full rate; beyond it,
+    a ``buffered`` unit reads ahead and then waits for its arithmetic, others stretch every read.
     """
 
     name: str
@@ -35,6 +37,7 @@ class NearUnit:
     banks_per_command: int
     bundles: int
     spacing: str
+    buffered: bool
     op_per_byte: float
     read_nj: float
     activate_nj: float
@@ -43,7 +46,7 @@ class NearUnit:
     @property
     def table(self) -> MemoryTable:
         """The memory that the unit sits on."""
-        return load_memory(self.memory)
+        return _memory(self.memory)
 
     @property
     def peak_gbps(self) -> float:
@@ -58,6 +61,11 @@ class NearUnit:
     def peak_gflops(self) -> float:
         """Arithmetic of the device's units."""
         return self.peak_gbps * self.op_per_byte
+
+
+@cache
+def _memory(name: str) -> MemoryTable:
+    return load_memory(name)
 
 
 def unit_names() -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Systems: processors, links and near-memory units that serve mixtures of experts."""

@@ -1,0 +1,200 @@
+"""One decoding step of a language model on processors whose memory computes as well.
+
+Attention and dense layers are split over the devices (tensor parallel) with a ring all-reduce
+after each half of a layer; experts lie whole on devices or are split over them.  Stages follow one
+another; the slowest device decides.  Linear layers read inputs and weights and write outputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from m3vit.hw.errors import ConfigurationError
+from m3vit.sim.nearmem.tables import near_energy_nj, near_time_ns
+from m3vit.sim.nearmem.unit import NearUnit
+from m3vit.sim.system.placement import Place, UnitTimes, find_placement
+from m3vit.sim.system.processor import Processor
+from m3vit.sim.system.shapes import NetworkShape
+
+_ACTIVATION_BYTES = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeCase:
+    """What is run: a batch of sequences of ``context`` tokens each, one new token apiece."""
+
+    shape: NetworkShape
+    processor: Processor
+    near: NearUnit | None
+    devices: int
+    batch: int
+    context: float
+    placement: str
+    split_experts: bool = False
+    lockstep_attention: bool = False
+    seed: int = 777
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for sizes that cannot be run."""
+        if self.batch < 1 or self.devices < 1 or self.context <= 0:
+            raise ConfigurationError(
+                f"batch, devices and context must be positive, got {self.batch}, {self.devices}, "
+                f"{self.context}"
+            )
+        if self.near is None and self.placement != "processor":
+            raise ConfigurationError(f"placement {self.placement!r} needs a near-memory unit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeResult:
+    """Times in ms and energies in mJ of one step over all devices, by stage."""
+
+    times_ms: dict[str, float]
+    energy_mj: dict[str, float]
+
+    @property
+    def step_ms(self) -> float:
+        """Time between tokens."""
+        return sum(self.times_ms.values())
+
+    @property
+    def step_mj(self) -> float:
+        """Energy of one step."""
+        return sum(self.energy_mj.values())
+
+
+def decode_step(case: DecodeCase) -> DecodeResult:
+    """Simulate one step with uniformly random routing, drawn anew for every layer."""
+    experts_ns, moe_dram_nj = _experts(case)
+    shape, layers = case.shape, case.shape.layers
+    qkv_columns = (shape.heads + 2 * shape.kv_heads) * shape.head_width
+    inner = shape.heads * shape.head_width
+    qkv = _linear(case, shape.width, qkv_columns / case.devices)
+    out = _linear(case, inner / case.devices, shape.width)
+    attention_ns, attention_nj, attention_operations = _attention(case)
+    operation_nj = case.processor.operation_pj / 1000
+    moe_operations = 2.0 * shape.expert_elements * case.batch * shape.top_k * shape.moe_layers
+    dense_operations = 2.0 * case.batch * shape.width * (qkv_columns + inner) * layers
+    hidden_bytes = case.batch * shape.width * _ACTIVATION_BYTES
+    reductions = 3 if case.split_experts else 2
+    reduce_ns = case.processor.all_reduce_ns(hidden_bytes, case.devices)
+    return DecodeResult(
+        times_ms={
+            "expert": experts_ns / 1e6,
+            "attention": attention_ns * layers / 1e6,
+            "communication": reductions * reduce_ns * layers / 1e6,
+            "qkv": qkv[0] * layers / 1e6,
+            "projection": out[0] * layers / 1e6,
+        },
+        energy_mj={
+            "dense_dram": (qkv[1] + out[1]) * case.devices * layers / 1e6,
+            "dense_compute": dense_operations * operation_nj / 1e6,
+            "attention_dram": attention_nj * layers / 1e6,
+            "attention_compute": attention_operations * layers * operation_nj / 1e6,
+            "moe_dram": moe_dram_nj / 1e6,
+            "moe_compute": moe_operations * operation_nj / 1e6,
+        },
+    )
+
+
+def _linear(case: DecodeCase, inputs: float, outputs: float) -> tuple[float, float]:
+    """Time and DRAM energy of one linear layer on one device's processor."""
+    weights = inputs * outputs * case.shape.weight_bytes
+    read = weights + case.batch * inputs * _ACTIVATION_BYTES
+    written = case.batch * outputs * _ACTIVATION_BYTES
+    time = case.processor.time_ns(2.0 * case.batch * inputs * outputs, read, written)
+    return time, (read + written) * case.processor.byte_nj
+
+
+def _attention(case: DecodeCase) -> tuple[float, float, float]:
+    """Time, DRAM energy and operations of one layer's attention: keys first, values after them."""
+    shape = case.shape
+    elements = 2.0 * case.batch * case.context * shape.kv_heads * shape.head_width
+    size = elements * _ACTIVATION_BYTES
+    queries = shape.heads / shape.kv_heads
+    operations = 2.0 * queries * elements
+    per_device = size / case.devices
+    if case.near is None or case.placement == "processor":
+        time = 2 * case.processor.time_ns(operations / case.devices / 2, per_device / 2)
+        return time, size * case.processor.byte_nj, operations
+    time = 2 * near_time_ns(
+        case.near, per_device / 2, 1 if case.lockstep_attention else ceil(queries)
+    )
+    if case.lockstep_attention:
+        time *= max(1.0, queries / case.near.op_per_byte)
+    return time, near_energy_nj(case.near, size), operations
+
+
+def _experts(case: DecodeCase) -> tuple[float, float]:
+    """Time and DRAM energy of the experts of all layers."""
+    shape, devices = case.shape, case.devices
+    share = shape.expert_bytes / (devices if case.split_experts else 1)
+    times = _unit_times(case, share)
+    decide = find_placement(case.placement)
+    generator = np.random.Generator(np.random.PCG64(case.seed))
+    total_ns = total_nj = 0.0
+    for _ in range(shape.moe_layers):
+        tokens = route_uniformly(generator, case.batch, shape.experts, shape.top_k)
+        groups = [tokens] if case.split_experts else _by_device(tokens, devices)
+        slowest = 0.0
+        for group in groups:
+            places = decide(group, times)
+            slowest = max(slowest, _group_ns(case, group, places, times))
+            copies = devices if case.split_experts else 1
+            total_nj += copies * _group_nj(case, group, places, share)
+        total_ns += slowest
+    return total_ns, total_nj
+
+
+def _unit_times(case: DecodeCase, share: float) -> UnitTimes:
+    operations = 2.0 * share / case.shape.weight_bytes
+
+    def processor(tokens: int) -> float:
+        return case.processor.time_ns(operations * tokens, share) if tokens else 0.0
+
+    def near(tokens: int) -> float:
+        return near_time_ns(case.near, share, tokens) if case.near else float("inf")
+
+    return UnitTimes(processor=processor, near=near)
+
+
+def _by_device(tokens: Sequence[int], devices: int) -> list[list[int]]:
+    if len(tokens) % devices:
+        raise ConfigurationError(
+            f"{len(tokens)} experts cannot be shared evenly by {devices} devices"
+        )
+    each = len(tokens) // devices
+    return [list(tokens[i * each : (i + 1) * each]) for i in range(devices)]
+
+
+def _group_ns(
+    case: DecodeCase, tokens: Sequence[int], places: Sequence[Place], times: UnitTimes
+) -> float:
+    """Both units side by side when co-processing, else one after the other."""
+    busy = {Place.PROCESSOR: 0.0, Place.NEAR: 0.0}
+    for count, place in zip(tokens, places, strict=True):
+        busy[place] += times.near(count) if place is Place.NEAR else times.processor(count)
+    together = case.placement == "co-process"
+    return max(busy.values()) if together else sum(busy.values())
+
+
+def _group_nj(
+    case: DecodeCase, tokens: Sequence[int], places: Sequence[Place], share: float
+) -> float:
+    energy = 0.0
+    for count, place in zip(tokens, places, strict=True):
+        if count and place is Place.NEAR and case.near is not None:
+            energy += near_energy_nj(case.near, share)
+        elif count:
+            energy += share * case.processor.byte_nj
+    return energy
+
+
+def route_uniformly(
+    generator: np.random.Generator, tokens: int, experts: int, top_k: int
+) -> list[int]:
+    """Tokens per expert when every token chooses ``top_k`` different experts at random."""
+    order = np.argsort(generator.random((tokens, experts)), axis=1)[:, :top_k]
+    return [int(count) for count in np.bincount(order.ravel(), minlength=experts)]

@@ -1,0 +1,122 @@
+"""Duplex decode against every stored record, and the parts that it is made of."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m3vit.hw.errors import ConfigurationError
+from m3vit.sim.nearmem.unit import load_unit
+from m3vit.sim.system.decode import DecodeCase, decode_step, route_uniformly
+from m3vit.sim.system.placement import Place, UnitTimes, co_process, faster_unit, find_placement
+from m3vit.sim.system.processor import load_processor, machine_names
+from m3vit.sim.system.shapes import SHAPES, find_shape
+from tests.sim import duplex_reference as duplex
+
+
+@pytest.mark.parametrize(
+    "record", duplex.records(), ids=lambda r: f"{r['mode']}-{r['batch']}-{r['L']}"
+)
+def test_every_record_within_ten_percent(record) -> None:
+    errors = duplex.errors(record)
+    assert abs(errors["total"]) < 0.06 and abs(errors["energy"]) < 0.06
+    for name, error in errors.items():
+        case = (record["mode"], record["batch"], record["L"], name)
+        bound = 0.20 if case in duplex.EXPLAINED else 0.10
+        assert abs(error) < bound, (name, error)
+
+
+def test_explanations_are_still_needed() -> None:
+    for record in duplex.records():
+        for name, error in duplex.errors(record).items():
+            case = (record["mode"], record["batch"], record["L"], name)
+            if case in duplex.EXPLAINED:
+                assert abs(error) > 0.10, case
+
+
+def _case(**changes) -> DecodeCase:
+    plain = {
+        "shape": find_shape("mixtral"),
+        "processor": load_processor("h100"),
+        "near": load_unit("logic-pim"),
+        "devices": 4,
+        "batch": 32,
+        "context": 1000.0,
+        "placement": "co-process",
+    }
+    return DecodeCase(**(plain | changes))
+
+
+def test_bank_pim_crosses_over_between_batch_32_and_64() -> None:
+    """The paper: Bank-PIM gains over the GPU shrink between these batches, Duplex's do not."""
+    gains = {}
+    for unit, placement in (("bank-pim", "faster-unit"), ("logic-pim", "co-process")):
+        for batch in (32, 64):
+            gpu = decode_step(_case(near=None, placement="processor", batch=batch))
+            near = decode_step(_case(near=load_unit(unit), placement=placement, batch=batch))
+            gains[unit, batch] = gpu.step_ms / near.step_ms
+    assert gains["bank-pim", 32] > 1.6 * gains["bank-pim", 64] - 0.2
+    assert gains["bank-pim", 64] < 1.4 < gains["bank-pim", 32]
+    assert gains["logic-pim", 64] > 1.8
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=64))
+def test_co_processing_is_never_later_than_all_near(tokens: list[int]) -> None:
+    times = UnitTimes(
+        processor=lambda n: 4.0 if n else 0.0, near=lambda n: max(1.0, n / 8) if n else 0.0
+    )
+    places = co_process(tokens, times)
+    near = sum(times.near(n) for n, p in zip(tokens, places, strict=True) if p is Place.NEAR)
+    away = sum(
+        times.processor(n) for n, p in zip(tokens, places, strict=True) if p is not Place.NEAR
+    )
+    assert max(near, away) <= sum(map(times.near, tokens)) + 1e-9
+    assert all(
+        p is Place.NEAR or times.processor(n) < times.near(n)
+        for n, p in zip(tokens, faster_unit(tokens, times), strict=True)
+    )
+
+
+@given(st.integers(1, 200), st.integers(1, 64), st.integers(1, 8), st.integers(0, 99))
+def test_routing_conserves_tokens(tokens: int, experts: int, top_k: int, seed: int) -> None:
+    top_k = min(top_k, experts)
+    counts = route_uniformly(np.random.default_rng(seed), tokens, experts, top_k)
+    assert sum(counts) == tokens * top_k and max(counts) <= tokens
+
+
+def test_all_reduce_is_the_rings() -> None:
+    """The record's communication: two all-reduces a layer, 6 hops of 0.8 us + a quarter each."""
+    h100 = load_processor("h100")
+    assert h100.all_reduce_ns(32 * 4096 * 2, 4) == pytest.approx(6 * (800 + 65536 / 450))
+
+
+def test_names_and_tables() -> None:
+    assert {"h100", "a100", "rtx8000", "zcu104"} <= set(machine_names())
+    assert {"mixtral", "glam", "grok1", "switch-base-128", "nllb-moe"} <= set(SHAPES)
+    assert find_shape("mixtral").expert_elements == 176_160_768
+    for call, name in ((load_processor, "h200"), (find_shape, "opt"), (find_placement, "best")):
+        with pytest.raises(ConfigurationError, match="known are"):
+            call(name)
+
+
+def test_a_users_own_processor_is_a_file(tmp_path) -> None:
+    from m3vit.sim.system import processor as module
+
+    text = (module._FOLDER / "h100.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("memory_gbps = 3352.0", "memory_gbps = 4800.0"))
+    assert load_processor(str(path)).memory_gbps == 4800.0
+    for old, new, message in (
+        ("memory_gbps = 3352.0", "memory_gbps = -1.0", "must be positive"),
+        ("start_ns", "begin_ns", "missing or unknown keys begin_ns, start_ns"),
+        ("start_ns = ", "start_ns ", "not valid TOML"),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(ConfigurationError, match=message):
+            load_processor(str(path))
+
+
+@pytest.mark.parametrize("changes", [{"batch": 0}, {"context": -1.0}, {"near": None}])
+def test_impossible_cases_are_refused(changes) -> None:
+    with pytest.raises(ConfigurationError):
+        _case(**changes)
