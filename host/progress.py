@@ -11,6 +11,18 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+class Patient:
+    """Speaks only when two seconds have passed: short work needs no progress."""
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self._from = time.perf_counter() + seconds
+
+    def __call__(self, text: str) -> None:
+        """One line on standard error, if it is time."""
+        if time.perf_counter() >= self._from:
+            say(text)
+
+
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Announce a step, and its time when it is done."""

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from m3vit.hw.records import ResultRecord
 from m3vit.hw.routing_trace import TracedPlan
 
 ALL_TASKS = "all"
+
+Progress = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,12 @@ def chosen_tasks(package: Package, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(package.config.task(name).name for name in names))
 
 
-def run_images(package: Package, device: Device, request: Request) -> Iterator[Finished]:
+def run_images(
+    package: Package, device: Device, request: Request, progress: Progress
+) -> Iterator[Finished]:
     """Run every image, one after the other; each is written before the next starts.
+
+    ``progress`` is called with what comes next.
 
     Raises:
         ConfigurationError: an unknown task, or ground truth for more than one image.
@@ -75,9 +81,16 @@ def run_images(package: Package, device: Device, request: Request) -> Iterator[F
         )
     for path in request.images[1:]:
         read_image(path)
-    runtime = Runtime(package, device)
+    runner = _Runner(
+        package=package,
+        device=device,
+        runtime=Runtime(package, device),
+        request=request,
+        tasks=tasks,
+        progress=progress,
+    )
     for path, name in zip(request.images, _names(request.images), strict=True):
-        yield _run_image(package, device, runtime, request, path, name, tasks)
+        yield runner.run(path, name)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -90,30 +103,45 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _run_image(
-    package: Package,
-    device: Device,
-    runtime: Runtime,
-    request: Request,
-    path: Path,
-    name: str,
-    tasks: Sequence[str],
-) -> Finished:
-    watch = Stopwatch()
-    with watch.phase("read"):
-        image = read_image(path)
-    prepared = runtime.prepare(image)
-    predictions = [runtime.run(prepared, task) for task in tasks]
-    written: list[Path] = []
-    if request.out is not None:
-        with watch.phase("draw"):
-            files = _files(image, name, predictions, request)
-        written = write_together(request.out, files)
-    records = [
-        record_of(package, device.name, str(path), one, _in_order({**one.phases, **watch.phases}))
-        for one in predictions
-    ]
-    return Finished(records=records, trace=_trace(path, predictions), written=written)
+@dataclass(frozen=True, kw_only=True)
+class _Runner:
+    """What all images of a request share."""
+
+    package: Package
+    device: Device
+    runtime: Runtime
+    request: Request
+    tasks: Sequence[str]
+    progress: Progress
+
+    def run(self, path: Path, name: str) -> Finished:
+        """One image: every task, pictures, records."""
+        watch = Stopwatch()
+        with watch.phase("read"):
+            image = read_image(path)
+        predictions = self._predict(path, image)
+        written: list[Path] = []
+        if self.request.out is not None:
+            with watch.phase("draw"):
+                files = _files(image, name, predictions, self.request)
+            written = write_together(self.request.out, files)
+        return Finished(
+            records=[self._record(path, one, watch.phases) for one in predictions],
+            trace=_trace(path, predictions),
+            written=written,
+        )
+
+    def _predict(self, path: Path, image: UInt8) -> list[Prediction]:
+        prepared = self.runtime.prepare(image)
+        predictions = []
+        for task in self.tasks:
+            self.progress(f"{path.name}: {task}")
+            predictions.append(self.runtime.run(prepared, task))
+        return predictions
+
+    def _record(self, path: Path, one: Prediction, shared: Mapping[str, float]) -> ResultRecord:
+        phases = _in_order({**one.phases, **shared})
+        return record_of(self.package, self.device.name, str(path), one, phases)
 
 
 def _in_order(phases: Mapping[str, float]) -> dict[str, float]:

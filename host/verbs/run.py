@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Run every image for every task asked for."""
     from m3vit.host.devices.table import open_device
     from m3vit.host.images import read_image
-    from m3vit.host.progress import say
+    from m3vit.host.progress import Patient
     from m3vit.host.report import table
     from m3vit.host.run_images import ALL_TASKS, Request, run_images
     from m3vit.host.truth import read_truth
@@ -54,12 +54,10 @@ def run(args: argparse.Namespace) -> int:
     )
     finished = []
     with open_device(args.device, machine) as device:
-        for number, one in enumerate(run_images(package, device, request), start=1):
+        for one in run_images(package, device, request, Patient()):
             finished.append(one)
             if args.json:
                 print("\n".join(record.to_json() for record in one.records), flush=True)
-            elif len(args.images) > 1:
-                say(f"{number}/{len(args.images)} {args.images[number - 1]}")
     if args.trace:
         save_trace(args.trace, [entry for one in finished for entry in one.trace])
     if not args.json:
