@@ -34,8 +34,8 @@ class Shown:
 
     @property
     def limits(self) -> Limits:
-        """Range of depths shown: the truth's where known, so that both have the same colours."""
-        return depth_limits(self.values if self.truth is None else self.truth)
+        """Range of depths shown, the same for prediction and truth."""
+        return depth_limits(self.seen)
 
     @property
     def seen(self) -> NDArray[Any]:
