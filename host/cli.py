@@ -84,7 +84,9 @@ def _explain(error: Exception) -> str | None:
 def _drop_output() -> None:
     """Nobody reads standard output any more, or its disk is full: do not fail again at exit."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        target = sys.stdout.fileno()
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), target)
 
 
 def _guarded(verb: str, rest: Sequence[str], debug: bool) -> int:
