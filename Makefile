@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow sim bench sim-memory lint typecheck clean
+.PHONY: help install demo test test-slow sim bench bench-gpu sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-slow: $(STAMP) ## The tests that take minutes
 
 sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer reference
 	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
+
+bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
+	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl
 
 bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
 	@$(BIN)/m3vit bench

@@ -45,7 +45,7 @@ def require_cuda() -> torch.device:
     if not torch.cuda.is_available():
         raise DeviceError(
             "no CUDA device: torch sees none on this machine; use --device reference, or install "
-            "an NVIDIA driver and a CUDA build of torch"
+            "NVIDIA's driver and a CUDA build of torch"
         )
     return torch.device("cuda")
 

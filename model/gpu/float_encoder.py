@@ -1,6 +1,8 @@
 """The whole network in bf16, fp16 or float32: library attention and dense layers, our experts."""
 
 import copy
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,12 +16,18 @@ from m3vit.model.network.block import Block
 from m3vit.model.network.context import Context
 from m3vit.model.network.moe import Moe
 
+Mixture: TypeAlias = Callable[[Tensor, Tensor, int], Tensor]
+"""residual + mixture(h) of h and residual [N, d] for a task's number."""
+
 
 class FloatEncoder:
     """A copy of ``network`` on ``device`` in ``kind``; kernels by device unless given.
 
     Scaled-dot-product attention, cuBLAS and cuDNN do what they do best; the mixtures of experts
     run on our kernels, gates in float32.
+
+    Attributes:
+        mixtures: by block; the benchmark puts other implementations in their place.
     """
 
     def __init__(
@@ -32,7 +40,7 @@ class FloatEncoder:
         self.config, self.kind, self.device = network.config, kind, device
         self.kernels = kernels or kernels_for(device)
         features = _task_features(network)
-        self._mixtures = {
+        self.mixtures: dict[int, Mixture] = {
             block.number: MoeLayer(block.mlp, features, self.kernels, kind, device)
             for block in _blocks(network)
             if isinstance(block.mlp, Moe)
@@ -55,8 +63,8 @@ class FloatEncoder:
             for block in _blocks(self._network):
                 x = x + block.attn(block.norm1(x), context)
                 h = block.norm2(x)
-                if block.number in self._mixtures:
-                    x = self._mixtures[block.number](h.flatten(0, 1), x.flatten(0, 1), task).view(
+                if block.number in self.mixtures:
+                    x = self.mixtures[block.number](h.flatten(0, 1), x.flatten(0, 1), task).view(
                         x.shape
                     )
                 else:

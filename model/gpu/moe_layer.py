@@ -30,24 +30,24 @@ class MoeLayer:
         device: torch.device,
     ) -> None:
         self.top_k, self.experts, self._kernels = moe.top_k, moe.number, kernels
-        self._gates = [_gate_operands(gate, features, device) for gate in _gates_of(moe)]
+        self.gates = [_gate_operands(gate, features, device) for gate in _gates_of(moe)]
         first, second = moe.experts.htoh4, moe.experts.h4toh
-        self._first = FloatLinear(
+        self.first = FloatLinear(
             first.weight.detach().to(device, kind).contiguous(), _float32(first.bias, device)
         )
-        self._second = FloatLinear(
+        self.second = FloatLinear(
             second.weight.detach().to(device, kind).contiguous(), _float32(second.bias, device)
         )
 
     def __call__(self, h: Tensor, residual: Tensor, task: int) -> Tensor:
         """residual + mixture(h); both [N, d]."""
         kernels = self._kernels
-        weight, biases = self._gates[min(task, len(self._gates) - 1)]
+        weight, biases = self.gates[min(task, len(self.gates) - 1)]
         bias = biases[min(task, len(biases) - 1)]
         routing = kernels.route(h, weight, bias, self.top_k)
         plan = kernels.sort_pairs(routing.indices, self.experts)
-        hidden = kernels.expand(h, self._first, plan, self.top_k)
-        parts = kernels.contract(hidden, self._second, plan, routing.weights)
+        hidden = kernels.expand(h, self.first, plan, self.top_k)
+        parts = kernels.contract(hidden, self.second, plan, routing.weights)
         return kernels.combine(parts, residual)
 
 

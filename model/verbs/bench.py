@@ -4,6 +4,10 @@ import argparse
 import json
 import sys
 
+from m3vit.model.verbs import bench_gpu
+
+REPEATS = 5
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -13,8 +17,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PRESET",
         help="preset, may be repeated (default: tiny-cityscapes and small-pascal)",
     )
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each, odd is best")
+    parser.add_argument("--repeats", type=int, help="turns of each, odd is best (5; cuda: 100)")
+    parser.add_argument("--device", choices=("reference", "cuda"), default="reference")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    bench_gpu.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,14 +30,17 @@ def run(args: argparse.Namespace) -> int:
     from m3vit.model.benchmark import LIMIT_MS, measure
     from m3vit.model.benchmark_text import render
 
-    if args.repeats < 1:
-        raise ConfigurationError(f"--repeats is {args.repeats}, expected at least 1")
+    if args.device == "cuda":
+        return bench_gpu.run(args)
+    repeats = REPEATS if args.repeats is None else args.repeats
+    if repeats < 1:
+        raise ConfigurationError(f"--repeats is {repeats}, expected at least 1")
     names = args.model or list(LIMIT_MS)
     for name in names:
         model_preset(name)
     speeds = []
     for name in names:
-        speed = measure(name, args.repeats, _say)
+        speed = measure(name, repeats, _say)
         speeds.append(speed)
         if args.json:
             print(json.dumps(speed.to_dict()), flush=True)
