@@ -31,6 +31,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "estimate": ("m3vit.boards.verbs.estimate", "cycles, bytes and size without weights"),
         "run": ("m3vit.host.verbs.run", "images to predictions on a device"),
         "registers": ("m3vit.hw.verbs.registers", "the register table as text, JSON or C"),
+        "simulate": ("m3vit.sim.verbs.simulate", "experts on near-memory and loading machines"),
         "dram": ("m3vit.sim.verbs.dram", "a memory trace through simulated DRAM channels"),
         "bench": ("m3vit.model.verbs.bench", "speed as ratios to PyTorch in the same run"),
     }
