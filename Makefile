@@ -16,7 +16,7 @@ help: ## List the targets
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,sim,gpu,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,sim,gpu,hls,dev]'
 	@touch $@
 
 install: $(STAMP) ## Create .venv with everything the demo and the tests need
