@@ -29,8 +29,8 @@ class GateRow(Component):
     Ports, first pass: ``z``, ``index``, ``valid``, ``first``.  ``take`` (two cycles after the
     last logit of the first pass, or later while no other token follows) moves the list to the
     second pass, whose logits ``z2``, ``index2``, ``valid2``, ``first2``, ``last2`` may start in
-    the next cycle.  ``factor``, ``shift``: the gate's, constant.  Then ``out_valid`` for K cycles: ``out_index``,
-    ``out_score`` of rank 0, 1, ...; ``out_first`` with rank 0.
+    the next cycle.  ``factor``, ``shift``: the gate's, constant.  Then ``out_valid`` for K
+    cycles: ``out_index``, ``out_score`` of rank 0, 1, ...; ``out_first`` with rank 0.
 
     Tokens follow each other at intervals of at least ``max(experts, K)`` cycles.
     Latency: ``LATENCY`` cycles from ``last2`` to rank 0.
