@@ -65,7 +65,7 @@ def run_bench(component: Component, module: str, tests: tuple[str, ...], **setti
             extra_env={SETTINGS: json.dumps(settings), "COCOTB_LOG_LEVEL": "WARNING"},
             log_file=results.with_suffix(".log"),
         )
-    _raise_failures(results)
+    _raise_failures(results, tests)
 
 
 def bench_settings() -> dict[str, Any]:
@@ -74,7 +74,7 @@ def bench_settings() -> dict[str, Any]:
     return settings
 
 
-def _raise_failures(results: Path) -> None:
+def _raise_failures(results: Path, tests: tuple[str, ...]) -> None:
     log = results.with_suffix(".log")
     assert results.exists(), f"the simulation ended early:\n{log.read_text()[-3000:]}"
     cases = list(ElementTree.parse(results).iter("testcase"))
@@ -84,7 +84,8 @@ def _raise_failures(results: Path) -> None:
         for detail in case
         if detail.tag in ("failure", "error")
     ]
-    assert cases, f"no cocotb test ran; see {log}"
+    ran = {case.get("name") for case in cases}
+    assert ran == set(tests), f"ran {sorted(map(str, ran))}, expected {sorted(tests)}; see {log}"
     assert not failed, "\n".join(failed) + f"\nsee {log}"
 
 
