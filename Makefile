@@ -42,6 +42,7 @@ bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch 
 sim-memory: $(STAMP) ## Simulated DRAM against the stored runs, speed included, as a table
 	@$(BIN)/python -m pytest -q -m slow tests/sim
 	@$(BIN)/python -m tests.sim.report_memory
+	@$(BIN)/python -m m3vit.sim.system.papers
 
 lint: $(STAMP) ## Style (ruff) and the one-way import rule (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

@@ -32,6 +32,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run": ("m3vit.host.verbs.run", "images to predictions on a device"),
         "registers": ("m3vit.hw.verbs.registers", "the register table as text, JSON or C"),
         "simulate": ("m3vit.sim.verbs.simulate", "experts on near-memory and loading machines"),
+        "sweep": ("m3vit.sim.verbs.sweep", "many simulations from one file, resumable"),
         "dram": ("m3vit.sim.verbs.dram", "a memory trace through simulated DRAM channels"),
         "bench": ("m3vit.model.verbs.bench", "speed as ratios to PyTorch in the same run"),
     }

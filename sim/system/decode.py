@@ -73,10 +73,15 @@ def decode_step(case: DecodeCase) -> DecodeResult:
     inner = shape.heads * shape.head_width
     qkv = _linear(case, shape.width, qkv_columns / case.devices)
     out = _linear(case, inner / case.devices, shape.width)
+    plain_layers = layers - shape.moe_layers
+    up = _linear(case, shape.width, shape.hidden / case.devices)
+    down = _linear(case, shape.hidden / case.devices, shape.width)
+    feed_forward = [(shape.matrices - 1) * u + d for u, d in zip(up, down, strict=True)]
     attention_ns, attention_nj, attention_operations = _attention(case)
     operation_nj = case.processor.operation_pj / 1000
     moe_operations = 2.0 * shape.expert_elements * case.batch * shape.top_k * shape.moe_layers
     dense_operations = 2.0 * case.batch * shape.width * (qkv_columns + inner) * layers
+    dense_operations += 2.0 * case.batch * shape.expert_elements * plain_layers
     hidden_bytes = case.batch * shape.width * _ACTIVATION_BYTES
     reductions = 3 if case.split_experts else 2
     reduce_ns = case.processor.all_reduce_ns(hidden_bytes, case.devices)
@@ -87,9 +92,12 @@ def decode_step(case: DecodeCase) -> DecodeResult:
             "communication": reductions * reduce_ns * layers / 1e6,
             "qkv": qkv[0] * layers / 1e6,
             "projection": out[0] * layers / 1e6,
+            "feed_forward": feed_forward[0] * plain_layers / 1e6,
         },
         energy_mj={
-            "dense_dram": (qkv[1] + out[1]) * case.devices * layers / 1e6,
+            "dense_dram": case.devices
+            * ((qkv[1] + out[1]) * layers + feed_forward[1] * plain_layers)
+            / 1e6,
             "dense_compute": dense_operations * operation_nj / 1e6,
             "attention_dram": attention_nj * layers / 1e6,
             "attention_compute": attention_operations * layers * operation_nj / 1e6,
@@ -128,21 +136,24 @@ def _attention(case: DecodeCase) -> tuple[float, float, float]:
 
 
 def _experts(case: DecodeCase) -> tuple[float, float]:
-    """Time and DRAM energy of the experts of all layers."""
+    """Time and DRAM energy of the experts of all layers.
+
+    Where there are more devices than experts, several devices split each of them.
+    """
     shape, devices = case.shape, case.devices
-    share = shape.expert_bytes / (devices if case.split_experts else 1)
+    copies = devices if case.split_experts else max(1, devices // shape.experts)
+    share = shape.expert_bytes / copies
     times = _unit_times(case, share)
     decide = find_placement(case.placement)
     generator = np.random.Generator(np.random.PCG64(case.seed))
     total_ns = total_nj = 0.0
     for _ in range(shape.moe_layers):
         tokens = route_uniformly(generator, case.batch, shape.experts, shape.top_k)
-        groups = [tokens] if case.split_experts else _by_device(tokens, devices)
+        groups = [tokens] if case.split_experts else _by_device(tokens, devices // copies)
         slowest = 0.0
         for group in groups:
             places = decide(group, times)
             slowest = max(slowest, _group_ns(case, group, places, times))
-            copies = devices if case.split_experts else 1
             total_nj += copies * _group_nj(case, group, places, share)
         total_ns += slowest
     return total_ns, total_nj

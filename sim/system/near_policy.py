@@ -13,7 +13,9 @@ from m3vit.sim.system.policy import (
     OnDemand,
     PinHottest,
     Policy,
+    PrefetchAll,
     PreGated,
+    Resident,
 )
 from m3vit.sim.system.workload import Step
 
@@ -83,8 +85,10 @@ _PLAIN: tuple[type[Policy], ...] = (
     PinHottest,
     DoubleBuffer,
     PreGated,
+    PrefetchAll,
     EdgeCache,
     Farthest,
+    Resident,
     AllNear,
 )
 

@@ -133,6 +133,29 @@ class PreGated(Policy):
         return keys
 
 
+class PrefetchAll(PreGated):
+    """Every expert of the next block is loaded ahead, chosen or not."""
+
+    name = "prefetch-all"
+
+    def preload(self) -> list[Key]:
+        """All experts of the next block."""
+        following = self.steps[self.position + 1 : self.position + 2]
+        keys = [(step.block, expert) for step in following for expert in range(len(step.tokens))]
+        self.ahead = set(keys)
+        return keys
+
+
+class Resident(Policy):
+    """All experts are at the processor: the machine whose memory holds the whole network."""
+
+    name = "resident"
+
+    def assign(self, tokens: Sequence[int]) -> list[Place]:
+        """Nothing is ever loaded."""
+        return [Place.PROCESSOR] * len(tokens)
+
+
 class EdgeCache(Policy):
     """EdgeMoE's manner: frequent experts are kept, and likely experts of the next block preloaded.
 

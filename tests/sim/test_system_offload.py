@@ -16,7 +16,8 @@ from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import PATTERNS, Step, generated, recorded
 
-_FETCHING = [n for n in POLICIES if n not in ("all-near", "monde", "duplex")]
+_NEAR = ["all-near", "monde", "duplex"]
+_LOADING = [name for name in POLICIES if name not in (*_NEAR, "resident")]
 
 
 def _machine(near: bool = False, slots: int = 8, dense_ns: float = 1e5) -> OffloadMachine:
@@ -51,7 +52,7 @@ def test_no_policy_beats_the_bound_and_none_loses_work(pattern, slots, tokens, s
     steps = _steps(pattern, tokens=tokens, seed=seed, tasks=2)
     active = sum(len(step.active) for step in steps)
     bound = lower_bound_ns(machine, steps)
-    for name in POLICIES if near else _FETCHING:
+    for name in _LOADING + _NEAR if near else _LOADING:
         result = _run(name, steps, machine)
         assert result.total_ns >= bound * (1 - 1e-9), name
         assert result.loads + result.hits + result.near == active, name
@@ -83,6 +84,14 @@ def test_pre_gating_hides_loads_behind_the_block_before() -> None:
     first = len(steps[0].active)
     assert (early.loads, early.hits) == (first, sum(len(s.active) for s in steps) - first)
     assert early.mean_block_ns < late.mean_block_ns - machine.load_ns
+
+
+def test_memory_for_everything_needs_no_loads_and_prefetching_all_needs_most() -> None:
+    machine, steps = _machine(), _steps()
+    resident, everything = (_run(name, steps, machine) for name in ("resident", "prefetch-all"))
+    assert resident.loads == resident.preloads == 0
+    assert everything.preloads == 16 * (len(steps) - 1)
+    assert resident.total_ns < everything.total_ns
 
 
 def test_adversary_defeats_lru_but_not_the_optimum() -> None:
