@@ -91,6 +91,18 @@ void gate(const GatePanels<C> &store, GateScale scale, E &in,
     M3VIT_PROCESS(choose<C>(scale, logits, choices));
 }
 
+// The router alone: entries to choices, nothing kept for experts.
+template <class C, class I, class O>
+void route_alone(const word_t<C> *memory, unsigned task, I &in, O &choices) {
+    Beat<C> rows[C::tokens][Layout<C>::width_beats];
+    GatePanels<C> router;
+#pragma HLS ARRAY_PARTITION variable = router.weight complete dim = 2
+#pragma HLS ARRAY_PARTITION variable = router.weight cyclic factor = C::unroll dim = 1
+#pragma HLS ARRAY_PARTITION variable = router.record complete dim = 2
+    load_gate<C>(memory, task, router);
+    gate<C>(router, scale_of<C>(router), in, rows, choices);
+}
+
 } // namespace m3vit
 
 #endif

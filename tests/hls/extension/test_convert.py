@@ -1,0 +1,99 @@
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+import numpy as np
+import pytest
+import torch
+
+from m3vit.hls.extension import module_of, register
+from m3vit.hls.extension.backend import NAME
+from m3vit.hls.from_package import gate_layer_of
+from m3vit.hw.errors import ConfigurationError
+from tests.hls.layers import random_layer, random_residual
+
+
+def convert(model: torch.nn.Module, shape: tuple[int, int], path: Path, **others: Any) -> Any:
+    register()
+    config = hls4ml.utils.config_from_pytorch_model(
+        model, shape, granularity="name", backend=NAME, channels_last_conversion="off"
+    )
+    return hls4ml.converters.convert_from_pytorch_model(
+        model,
+        output_dir=str(path),
+        project_name="blocks",
+        backend=NAME,
+        hls_config=config,
+        **others,
+    )
+
+
+def network(**layers: torch.nn.Module) -> torch.nn.Sequential:
+    result = torch.nn.Sequential()
+    for name, layer in layers.items():
+        result.add_module(name, layer)
+    return result
+
+
+def test_dense_and_mixture_blocks_predict_the_golden_integers(tmp_path: Path) -> None:
+    moe, mlp = random_layer(), random_layer(moe=False)
+    model = network(mlp=module_of(mlp), moe=module_of(moe, task=1))
+    converted = convert(model, (moe.tokens, moe.width), tmp_path / "p")
+    converted.compile()
+    images = np.stack([random_residual(moe, seed) for seed in range(3)]).astype(np.float32)
+    wanted = model(torch.from_numpy(images)).numpy()
+    for _ in range(2):  # nothing is left of the first pass
+        assert np.array_equal(converted.predict(images).reshape(wanted.shape), wanted)
+    top = (tmp_path / "p" / "firmware" / "blocks.cpp").read_text()
+    assert "INTERFACE m_axi port=memory2 bundle=memory2" in top
+    assert "INTERFACE m_axi port=memory3 bundle=memory3" in top and "bram" not in top
+    assert "m3vit::mlp_layer<layer2_t, config2>(input_1, layer2_out, memory2);" in top
+    assert (
+        "typedef nnet::array<ap_int<18>, 32*1> input_t;"
+        in (tmp_path / "p" / "firmware" / "defines.h").read_text()
+    )
+    project = (tmp_path / "p" / "project.tcl").read_text()
+    assert 'set part "xczu7ev-ffvc1156-2-e"' in project and "set clock_period 3.33" in project
+
+
+def test_the_gate_converts_with_its_own_types(tmp_path: Path) -> None:
+    gate = gate_layer_of(random_layer())
+    converted = convert(network(gate=module_of(gate)), (9, 32), tmp_path / "p")
+    converted.write()
+    defines = (tmp_path / "p" / "firmware" / "defines.h").read_text()
+    assert "typedef nnet::array<ap_int<8>, 32*1> input_t;" in defines
+    assert "typedef nnet::array<ap_uint<16>, 4*1> result_t;" in defines
+
+
+@pytest.mark.slow
+def test_the_gate_predicts_the_golden_choices(tmp_path: Path) -> None:
+    gate = gate_layer_of(random_layer())
+    model = network(gate=module_of(gate, task=2))
+    converted = convert(model, (9, 32), tmp_path / "p")
+    converted.compile()
+    images = np.random.default_rng(0).integers(-128, 128, (3, 9, 32)).astype(np.float32)
+    wanted = model(torch.from_numpy(images)).numpy()
+    assert np.array_equal(converted.predict(images).reshape(wanted.shape), wanted)
+
+
+def test_registering_changes_no_other_backend(tmp_path: Path) -> None:
+    register()
+    register()
+    dense = network(fc=torch.nn.Linear(4, 3), act=torch.nn.ReLU())
+    config = hls4ml.utils.config_from_pytorch_model(dense, (4,), backend="Vitis")
+    converted = hls4ml.converters.convert_from_pytorch_model(
+        dense, output_dir=str(tmp_path / "p"), backend="Vitis", hls_config=config
+    )
+    converted.write()
+    assert not (tmp_path / "p" / "firmware" / "nnet_utils" / "moe.h").exists()
+    assert "m_axi" not in (tmp_path / "p" / "firmware" / "myproject.cpp").read_text()
+
+
+def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    moe = random_layer()
+    with pytest.raises(ConfigurationError, match="task of 0 to 4"):
+        module_of(moe, task=5)
+    with pytest.raises(ConfigurationError, match=r"expected \[9, 32\]"):
+        convert(network(moe=module_of(moe)), (9, 16), tmp_path / "p")
+    with pytest.raises(ConfigurationError, match="io_stream"):
+        convert(network(moe=module_of(moe)), (9, 32), tmp_path / "p", io_type="io_parallel")
