@@ -116,6 +116,7 @@ class AttentionNest(Component):
             q.column.eq(job.column),
             q.group_step.eq(job.group_step),
             q.steps.eq(job.query_steps),
+            q.units.eq(job.units),
             q.wait_for.eq(self.before),
         ]
         with m.If(self.loads.ready):
@@ -142,6 +143,7 @@ class AttentionNest(Component):
             p.key.eq(self.tile),
             p.half.eq(block.half),
             p.group_step.eq(self.held.group_step),
+            p.limit.eq(self.held.limit),
         ]
 
     def _next_word(self, m: Module, keys: int, pairs: Any) -> None:

@@ -183,7 +183,16 @@ class GemmNest(Component):
         p, job = self.passes.payload, self.held
         size, end = self.block.size, Signal(PAIR_BITS + 1)
         m.d.comb += end.eq((self.first_pair + size) << 1)
-        same = ("tokens", "first_token", "source", "gather", "weighted", "guard", "group_step")
+        same = (
+            "tokens",
+            "first_token",
+            "source",
+            "gather",
+            "weighted",
+            "guard",
+            "group_step",
+            "limit",
+        )
         m.d.comb += [getattr(p, name).eq(getattr(job, name)) for name in same]
         final = self.last_step & self.last_panel & self.last_group
         m.d.comb += [

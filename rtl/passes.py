@@ -76,6 +76,7 @@ Pass = data.StructLayout(
         "post": Post,
         "column": 7,
         "group_step": 4,
+        "limit": 7,
         "shift": 6,
         "key": 8,
         "half": 1,
@@ -98,7 +99,7 @@ row: (channel / 128) * T, of SCORE its first row.  address: ring word or K/V til
 parameters: the panel's records lie in front of the tile, at ``address``; release: the ring may be
 reused up to the end of this tile once the pass is issued.  first, last: of an accumulation.
 column: destination channel / 16 of group 0 (V and K: inside the head), group_step the same from
-group to group.  key: key or value tile; half: of SCORE and the query block.  wait_query: the query
+group to group; units from ``limit`` on do not exist.  key: key or value tile; half: of SCORE and the query block.  wait_query: the query
 block must be loaded.  number: of its results, if ``last``; score passes have their own numbers.
 publish: its last pair completes the residual up to there.  end: the last pass of a block of scores.
 """
@@ -119,6 +120,7 @@ GemmJob = data.StructLayout(
         "column": 7,
         "column_step": 4,
         "group_step": 4,
+        "limit": 7,
         "thirds": 8,
         "shift": 6,
         "shift_key": 6,
@@ -149,12 +151,14 @@ AttentionJob = data.StructLayout(
         "value_columns": 4,
         "column": 7,
         "group_step": 4,
+        "limit": 7,
+        "units": 3,
     }
 )
 """Scores, softmax and A.V of the heads in flight.
 
 key_tiles = ceil(T / C), query_steps = ceil(dh / R), value_tiles = ceil(T / R), value_columns =
-ceil(dh / C).  Waits for everything before it.
+ceil(dh / C), units = dh / 16.  Waits for everything before it.
 """
 
 QueryLoad = data.StructLayout(
@@ -165,7 +169,8 @@ QueryLoad = data.StructLayout(
         "column": 7,
         "group_step": 4,
         "steps": 4,
+        "units": 3,
         "wait_for": NUMBER_BITS,
     }
 )
-"""Copy the queries of one block from QOH into the query block."""
+"""Copy the queries of one block from QOH into the query block; ``units`` of 16 channels exist."""

@@ -69,7 +69,7 @@ def gemm_passes(
                         **{
                             name: job[name]
                             for name in (
-                                "tokens first_token source gather weighted guard group_step".split()
+                                "tokens first_token source gather weighted guard group_step limit".split()
                             )
                         },
                         "channel": step * machine.rows // 8,
@@ -112,6 +112,7 @@ def attention_items(
                 **common,
                 **{name: job[name] for name in ("column", "group_step")},
                 "steps": job["query_steps"],
+                "units": job["units"],
                 "wait_for": start - 1,
             }
             for tile in range(job["key_tiles"]):
@@ -159,6 +160,7 @@ def attention_items(
                         "post": Post.OUTPUT,
                         "column": job["column"] + column,
                         "group_step": job["group_step"],
+                        "limit": job["limit"],
                         "key": tile,
                         "wait": Wait.SCORED if opening else Wait.NOTHING,
                         **({"wait_for": ends[turn - 1]} if opening else {}),

@@ -91,6 +91,7 @@ def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: bool) -> 
         "column": int(rng.integers(0, 12)),
         "column_step": 3,
         "group_step": int(rng.integers(1, 5)),
+        "limit": int(rng.integers(1, 50)),
         "thirds": thirds,
         "shift": 20,
         "shift_key": 21,
@@ -137,6 +138,8 @@ def test_attention_cut_into_passes(machine: MachineConfig) -> None:
             "value_columns": -(-size // machine.columns),
             "column": int(rng.integers(0, 12)),
             "group_step": size // 16,
+            "limit": int(rng.integers(1, 50)),
+            "units": size // 16,
         }
         jobs.append(job)
         for item in attention_items(job, machine, number, scored):

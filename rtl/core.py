@@ -1,0 +1,95 @@
+"""Loop nests and matrix engine: jobs in, stores changed."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.machine import MachineConfig
+from m3vit.rtl.attention_nest import AttentionNest
+from m3vit.rtl.engine import Engine, connect
+from m3vit.rtl.gemm_nest import GemmNest
+from m3vit.rtl.passes import NUMBER_BITS, AttentionJob, GemmJob, Post
+
+_INNER = ("passes", "loads")
+
+
+class Core(Component):
+    """Ports: ``gemm`` and ``attention`` jobs, one of them at a time, in program order; the
+    engine's other ports.  ``jobs_idle``: every pass has been made; ``idle``: and has retired.
+    """
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.machine = machine
+        self.engine = Engine(machine)
+        outer = {
+            name: member
+            for name, member in self.engine.signature.members.items()
+            if name not in _INNER
+        }
+        super().__init__(
+            {
+                "gemm": In(stream.Signature(GemmJob)),
+                "attention": In(stream.Signature(AttentionJob)),
+                "jobs_idle": Out(1),
+                **outer,
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The nests share the way to the engine and the numbers of results."""
+        m = Module()
+        m.submodules.engine = engine = self.engine
+        m.submodules.gemm_nest = gemm = GemmNest(self.machine)
+        m.submodules.attention_nest = attention = AttentionNest(self.machine)
+        for name, member in engine.signature.members.items():
+            if name not in _INNER:
+                self._pass_through(m, name, member)
+        self._start(m, self.gemm, gemm.job, attention.idle)
+        self._start(m, self.attention, attention.job, gemm.idle)
+        connect(m, attention.loads, engine.loads)
+        quiet = gemm.idle & attention.idle
+        m.d.comb += [self.jobs_idle.eq(quiet), self.idle.eq(engine.idle & quiet)]
+        self._merge(m, gemm, attention)
+        return m
+
+    def _pass_through(self, m: Module, name: str, member: Any) -> None:
+        inner, outer = getattr(self.engine, name), getattr(self, name)
+        if member.is_signature:
+            connect(m, outer, inner) if member.flow == In else connect(m, inner, outer)
+        elif member.flow == In:
+            m.d.comb += Value.cast(inner).eq(Value.cast(outer))
+        elif name != "idle":
+            m.d.comb += Value.cast(outer).eq(Value.cast(inner))
+
+    @staticmethod
+    def _start(m: Module, outer: Any, inner: Any, alone: Value) -> None:
+        """A job starts when the other nest has given all its passes: numbers follow the program."""
+        m.d.comb += [
+            Value.cast(inner.payload).eq(Value.cast(outer.payload)),
+            inner.valid.eq(outer.valid & alone),
+            outer.ready.eq(inner.ready & alone),
+        ]
+
+    def _merge(self, m: Module, gemm: Any, attention: Any) -> None:
+        passes: Any = self.engine.passes
+        number = Signal(NUMBER_BITS, init=1)
+        first = gemm.passes.valid
+        m.d.comb += [
+            passes.valid.eq(first | attention.passes.valid),
+            Value.cast(passes.payload).eq(
+                Mux(
+                    first,
+                    Value.cast(gemm.passes.payload),
+                    Value.cast(attention.passes.payload),
+                )
+            ),
+            gemm.passes.ready.eq(passes.ready),
+            attention.passes.ready.eq(passes.ready & ~first),
+            gemm.number.eq(number),
+            attention.number.eq(number),
+        ]
+        p: Any = passes.payload
+        counted = p.last & (p.post != Post.SCORE)
+        m.d.sync += number.eq(number + (passes.valid & passes.ready & counted))

@@ -1,0 +1,102 @@
+"""RES: the residual stream in eight banks, and the address of its words."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.formats import RESIDUAL_BITS
+from m3vit.hw.machine import MachineConfig
+from m3vit.rtl.library import delayed, register
+from m3vit.rtl.memory import Memory
+
+BANKS, CHANNELS = 8, 16
+WORD_BITS = RESIDUAL_BITS * CHANNELS
+
+
+def store_depth(machine: MachineConfig) -> int:
+    """Words of a bank."""
+    return -(-machine.activation_bytes // (BANKS * CHANNELS))
+
+
+def place_layout(machine: MachineConfig) -> data.StructLayout:
+    """Where a word lies."""
+    return data.StructLayout({"bank": 3, "row": (store_depth(machine) - 1).bit_length()})
+
+
+def bank_of(word: Value, token: Value) -> Value:
+    """Bank of word (16 channels) ``word`` of ``token``: odd tokens lie four banks on."""
+    return Cat(word[:2], word[2] ^ token[0])
+
+
+def row_of(word: Value, token: Value, pairs: Value) -> Value:
+    """Row (2 * (word div 8) + (token odd)) * pairs + token div 2."""
+    factor = Cat(token[0], word[3:])
+    return sum((Mux(factor[i], pairs << i, 0) for i in range(len(factor))), token >> 1)
+
+
+class ResidualStore(Component):
+    """Words of 16 channels of int18; a read and a write port a bank.
+
+    Ports: ``read`` / ``write`` of the retire unit are never refused; ``side_read`` and
+    ``side_write`` of other units are taken when ``*_ready``, that is unless the retire unit uses
+    the bank.  ``data`` and ``side_data`` come ``LATENCY`` cycles after their reads.
+    """
+
+    LATENCY = 3
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.depth = store_depth(machine)
+        place = place_layout(machine)
+        ports: dict[str, Any] = {}
+        for name in ("read", "side_read"):
+            ports |= {name: In(1), f"{name}_place": In(place)}
+        for name in ("write", "side_write"):
+            ports |= {name: In(1), f"{name}_place": In(place), f"{name}_data": In(WORD_BITS)}
+        super().__init__(
+            {
+                **ports,
+                "side_read_ready": Out(1),
+                "side_write_ready": Out(1),
+                "data": Out(WORD_BITS),
+                "side_data": Out(WORD_BITS),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Banks and the two results' multiplexers."""
+        m = Module()
+        self._grant(m, "read")
+        self._grant(m, "write")
+        words = [self._bank(m, index) for index in range(BANKS)]
+        for port, name in (("read", "data"), ("side_read", "side_data")):
+            pick = delayed(m, getattr(self, f"{port}_place").bank, 2, f"{port}_bank")
+            held = register(WORD_BITS, f"{name}_held")
+            m.d.sync += held.eq(Cat(*words).word_select(pick, WORD_BITS))
+            m.d.comb += getattr(self, name).eq(held)
+        return m
+
+    def _grant(self, m: Module, kind: str) -> None:
+        taken = getattr(self, kind)
+        same = getattr(self, f"{kind}_place").bank == getattr(self, f"side_{kind}_place").bank
+        m.d.comb += getattr(self, f"side_{kind}_ready").eq(~(taken & same))
+
+    def _bank(self, m: Module, index: int) -> Value:
+        bank = Memory(depth=self.depth, width=WORD_BITS, style="ultra", latency=2)
+        m.submodules[f"bank{index}"] = bank
+        reads = Signal(name=f"reads{index}")
+        writes = Signal(name=f"writes{index}")
+        side = Signal(name=f"side{index}")
+        m.d.comb += [
+            reads.eq(self.read & (self.read_place.bank == index)),
+            writes.eq(self.write & (self.write_place.bank == index)),
+            side.eq(
+                self.side_write & self.side_write_ready & (self.side_write_place.bank == index)
+            ),
+            bank.ra0.eq(Mux(reads, self.read_place.row, self.side_read_place.row)),
+            bank.wa.eq(Mux(writes, self.write_place.row, self.side_write_place.row)),
+            bank.wd.eq(Mux(writes, self.write_data, self.side_write_data)),
+            bank.we.eq(writes | side),
+        ]
+        return bank.rd0
