@@ -86,9 +86,11 @@ FIGURES: Mapping[str, FigureKind] = MappingProxyType(
         ),
         "dram_bytes_by_kind": _by_name("B"),
         "energy_mj": _number("mJ"),
+        "memory_bytes": _count("B held at most"),
         "utilisation": _by_name("share of time"),
         "phases_ms": _by_name("ms"),
         "saturations": _count("residual saturations"),
+        "resources": _by_name("cells"),
     }
 )
 """Every figure that a record may hold."""

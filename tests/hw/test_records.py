@@ -26,10 +26,12 @@ VALUES = {
     "dram_bytes": COUNT,
     "experts_used": st.lists(st.integers(0, 256)),
     "dram_bytes_by_kind": BY_NAME,
+    "memory_bytes": COUNT,
     "energy_mj": NUMBER,
     "utilisation": BY_NAME,
     "phases_ms": BY_NAME,
     "saturations": COUNT,
+    "resources": BY_NAME,
 }
 
 
