@@ -52,6 +52,8 @@ class EncoderResult:
         }
         if self.energy is not None:
             figures["energy_mj"] = measured("energy_mj", self.energy.per_image_mj)
+        if self.memory_bytes:
+            figures["memory_bytes"] = measured("memory_bytes", self.memory_bytes)
         return ResultRecord(
             model=self.config.name,
             task=self.task,

@@ -1,0 +1,108 @@
+"""Entries from files of records, estimates and benchmarks, and from the published table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from m3vit.host.compare.reading import (
+    CompareError,
+    committed,
+    committed_routing,
+    gather,
+    read_entries,
+    read_published,
+)
+from m3vit.hw.cost.macs import encoder_macs
+from m3vit.hw.presets import MODELS
+from m3vit.hw.records import Evidence
+from tests.host.compare.entries import estimate, record
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_records_keep_their_evidence(tmp_path: Path) -> None:
+    (found,) = read_entries(written(tmp_path / "a.jsonl", record().to_json(), ""))
+    assert found.machine == "cuda-int8" and found.task == "depth"
+    assert found.workload.tokens == 129
+    latency = found.values["latency_ms"]
+    assert (latency.value, latency.evidence, latency.source) == (0.25, Evidence.MEASURED, "events")
+    assert found.values["host_ms"].value == 3.0, "the phase run is the host's, not the machine's"
+    assert "phases_ms" not in found.values
+
+
+def test_estimates_are_modelled(tmp_path: Path) -> None:
+    (found,) = read_entries(written(tmp_path / "a.jsonl", estimate()))
+    assert {value.evidence for value in found.values.values()} == {Evidence.MODELLED}
+    assert found.values["phases_ms"].value == {"qkv": 0.5, "mlp": 0.45}
+    assert found.values["memory_bytes"].value == 282 * 4608 + 93 * 36864
+    assert found.machine == "ours, zcu104, 300 MHz, INT8"
+
+
+def test_an_estimate_that_does_not_fit_says_so(tmp_path: Path) -> None:
+    line = estimate(exceeded_limits=["tokens: 9 needed, 8 available"])
+    (found,) = read_entries(written(tmp_path / "a.jsonl", line))
+    assert "DOES NOT FIT (tokens: 9 needed, 8 available)" in found.machine
+
+
+def test_lines_beside_the_records_of_a_benchmark_are_passed_over(tmp_path: Path) -> None:
+    lines = ['{"format": "m3vit-gpu-environment-1"}', '{"format": "m3vit-gpu-layer-1"}']
+    assert len(read_entries(written(tmp_path / "a.jsonl", *lines, record().to_json()))) == 1
+    with pytest.raises(CompareError, match="holds no record"):
+        read_entries(written(tmp_path / "b.jsonl", *lines))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", "3", "{}", '{"format": "m3vit-record-1"}', '{"format": "other", "model": "x"}'],
+)
+def test_a_foreign_line_is_numbered(line: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", record().to_json(), line)
+    with pytest.raises(CompareError, match="a.jsonl line 2: neither a record nor an estimate"):
+        read_entries(path)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CompareError, match="cannot read .*none.jsonl"):
+        read_entries(tmp_path / "none.jsonl")
+
+
+def test_published_figures_have_sources_and_the_work_of_our_presets() -> None:
+    entries = read_published()
+    machines = " ".join(entry.machine for entry in entries)
+    assert all(name in machines for name in ("M³ViT", "Edge-MoE", "UbiMoE", "CoQMoE"))
+    for entry in entries:
+        assert entry.values and all(value.source for value in entry.values.values())
+        assert {value.evidence for value in entry.values.values()} == {Evidence.PUBLISHED}
+        work = entry.workload
+        if work.tokens is not None:
+            preset = MODELS[work.model]
+            assert (work.tokens, work.macs) == (preset.tokens, encoder_macs(preset))
+
+
+def test_published_entries_without_a_source_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text('[[entry]]\nmodel = "a"\nmachine = "b"\nlatency_ms = 1.0\n')
+    with pytest.raises(CompareError, match="source"):
+        read_published(path)
+
+
+def test_committed_records_cover_the_published_workloads() -> None:
+    models = {entry.workload.model for entry in committed()}
+    assert {"small-pascal", "small-nyud", "tiny-cityscapes-k2", "tiny-cityscapes"} <= models
+    assert len(committed_routing()) > 0
+    assert len(gather([], published=True)) == len(committed()) + len(read_published())
+
+
+def test_committed_estimates_are_what_the_presets_say() -> None:
+    for entry in committed():
+        preset = MODELS[entry.workload.model]
+        assert (entry.workload.tokens, entry.workload.macs) == (preset.tokens, encoder_macs(preset))
+
+
+def test_given_records_replace_the_committed_ones(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", json.dumps(record("mine").to_dict()))
+    assert [entry.workload.model for entry in gather([path], published=False)] == ["mine"]
