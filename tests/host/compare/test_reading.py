@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from m3vit.boards.board import load_board
 from m3vit.host.compare.reading import (
+    RECORDS,
     CompareError,
     committed,
     committed_routing,
@@ -13,6 +15,7 @@ from m3vit.host.compare.reading import (
     read_entries,
     read_published,
 )
+from m3vit.hw.cost import estimate_cycles
 from m3vit.hw.cost.macs import encoder_macs
 from m3vit.hw.presets import MODELS
 from m3vit.hw.records import Evidence
@@ -101,6 +104,15 @@ def test_committed_estimates_are_what_the_presets_say() -> None:
     for entry in committed():
         preset = MODELS[entry.workload.model]
         assert (entry.workload.tokens, entry.workload.macs) == (preset.tokens, encoder_macs(preset))
+
+
+def test_committed_estimates_are_those_of_the_cost_model_now() -> None:
+    board = load_board("zcu104")
+    found = read_entries(RECORDS / "estimate-zcu104.jsonl")
+    for entry in (each for each in found if each.workload.tokens in (129, 1025)):
+        cost = estimate_cycles(MODELS[entry.workload.model], board.machine(None))
+        got = entry.number("latency_ms"), entry.number("dram_bytes")
+        assert got == (cost.latency_ms, cost.dram_total), "stale: run `make results` and commit"
 
 
 def test_given_records_replace_the_committed_ones(tmp_path: Path) -> None:
