@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow sim bench bench-gpu sim-memory lint typecheck clean
+.PHONY: help install demo test test-slow sim bench bench-gpu results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,13 @@ test-slow: $(STAMP) ## The tests that take minutes
 
 sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer reference
 	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
+
+RECORDS := host/compare/records/estimate-zcu104.jsonl
+WORKLOADS := tiny-cityscapes tiny-cityscapes-k2 tiny-224 small-224 tiny-pascal tiny-nyud small-pascal small-nyud
+results: $(STAMP) ## The committed estimates of the papers' workloads, and the README's table, anew
+	@for model in $(WORKLOADS); do $(BIN)/m3vit estimate --model $$model --json || exit 1; done > $(RECORDS).new
+	@mv $(RECORDS).new $(RECORDS)
+	@$(BIN)/m3vit compare --readme README.md > /dev/null && echo "wrote $(RECORDS) and README.md"
 
 bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
 	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl
