@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow sim bench bench-gpu results sim-memory lint typecheck clean
+.PHONY: help install demo test test-slow sim estimate-size bench bench-gpu results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ results: $(STAMP) ## The committed estimates of the papers' workloads, and the R
 
 bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
 	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl
+
+estimate-size: $(STAMP) ## LUT, FF, DSP, memories and path lengths of every block by open synthesis
+	@$(BIN)/python -m m3vit.rtl.size
 
 bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
 	@$(BIN)/m3vit bench
