@@ -57,6 +57,7 @@ def shared(component: Component, **connections: Value) -> Instance:
         wrong = sorted(set(connections) ^ set(members))
         raise ConfigurationError(f"{name}: ports {wrong} are missing or unknown")
     noted.setdefault(name, component)
+    component._MustUse__silence = True  # the module may come from an equal block noted before
     ports = {
         ("i_" if members[port].flow.name == "In" else "o_") + port: value
         for port, value in connections.items()

@@ -19,8 +19,8 @@ class PlanStore(Component):
     """Records by token.
 
     Ports: ``clear`` forgets all experts and tokens; ``we``, ``token``, ``entry`` (see record);
-    ``ra`` reads a token's ``read`` record ``READ_LATENCY`` cycles later, ``rb``, ``readb`` the
-    same for DMA; ``live`` one bit an expert; ``written`` records since ``clear``.
+    ``ra`` reads a token's ``read`` record ``READ_LATENCY`` cycles later (the list builder and
+    DMA share the port); ``live`` one bit an expert; ``written`` records since ``clear``.
     """
 
     READ_LATENCY = 2
@@ -38,8 +38,6 @@ class PlanStore(Component):
                 "entry": In(self.layout.size),
                 "ra": In(self.token_bits),
                 "read": Out(self.layout.size),
-                "rb": In(self.token_bits),
-                "readb": Out(self.layout.size),
                 "live": Out(max_experts),
                 "written": Out(self.token_bits + 1),
             }
@@ -53,7 +51,6 @@ class PlanStore(Component):
             width=self.layout.size,
             style="ultra",
             latency=self.READ_LATENCY,
-            readers=2,
         )
         m.d.comb += [
             store.we.eq(self.we),
@@ -61,8 +58,6 @@ class PlanStore(Component):
             store.wd.eq(self.entry),
             store.ra0.eq(self.ra),
             self.read.eq(store.rd0),
-            store.ra1.eq(self.rb),
-            self.readb.eq(store.rd1),
         ]
         m.d.sync += self.written.eq(Mux(self.clear, 0, self.written + self.we))
         self._mark(m)

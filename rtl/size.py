@@ -1,0 +1,191 @@
+"""Size of every block of a machine by open synthesis, against the last committed baseline.
+
+``python -m m3vit.rtl.size`` prints the table; ``--update`` writes the baseline rtl/size.json.
+LUT, FF, DSP and memory counts are those of Yosys; place and route has not been done.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+
+from amaranth.lib.wiring import Component
+
+from m3vit.hw.files import write_json
+from m3vit.hw.machine import MachineConfig, machine_preset
+from m3vit.rtl.accumulator import Accumulator
+from m3vit.rtl.axi_read import AxiRead
+from m3vit.rtl.axi_write import AxiWrite
+from m3vit.rtl.column import FIELD_BITS
+from m3vit.rtl.combine import Combine
+from m3vit.rtl.gate_row import GateRow
+from m3vit.rtl.gelu import Gelu
+from m3vit.rtl.group import Group
+from m3vit.rtl.layernorm import LayerNorm
+from m3vit.rtl.library import convert
+from m3vit.rtl.lists import ExpertLists
+from m3vit.rtl.netlist import Size
+from m3vit.rtl.plan import PlanStore
+from m3vit.rtl.registers import Registers
+from m3vit.rtl.requantise import Requantise
+from m3vit.rtl.rowfactor import RowFactor
+from m3vit.rtl.rowmax import RowMaximum
+from m3vit.rtl.scores import Scores
+from m3vit.rtl.softmax import Softmax
+from m3vit.rtl.synthesis import synthesise
+
+BASELINE = Path(__file__).with_name("size.json")
+CHIP = Size(lut=230_400, lutram=101_760, ff=460_800, dsp=1728, bram36=312, uram=96)
+"""XCZU7EV."""
+
+GATE_ROWS = 4
+COMBINE_DEPTH = 64
+RESIDUAL_READ_LATENCY = 3
+LAYERNORM_LANES = 16
+"""With 32 the chip's DSPs do not suffice; a token then takes twice the cycles (see DESIGN)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """How a block is made for a machine, and how many of it there are."""
+
+    make: Callable[[MachineConfig], Component]
+    times: Callable[[MachineConfig], int] = lambda machine: 1
+
+
+def _limits(machine: MachineConfig) -> dict[str, int]:
+    return {
+        "max_tokens": machine.max_tokens,
+        "max_experts": machine.max_experts,
+        "top_k": machine.max_top_k,
+    }
+
+
+def _accumulator(machine: MachineConfig) -> Accumulator:
+    return Accumulator(
+        columns=machine.columns,
+        sum_bits=FIELD_BITS + (machine.chains - 1).bit_length(),
+        pairs=machine.accumulator_pairs,
+    )
+
+
+def _groups(machine: MachineConfig) -> int:
+    return machine.groups
+
+
+def _rows(machine: MachineConfig) -> int:
+    return 2 * machine.groups
+
+
+BLOCKS: Mapping[str, Block] = MappingProxyType(
+    {
+        "group": Block(make=lambda m: Group(rows=m.rows, columns=m.columns), times=_groups),
+        "accumulator": Block(make=_accumulator, times=_groups),
+        "requantise": Block(make=lambda m: Requantise(m.columns), times=_groups),
+        "gelu": Block(make=lambda m: Gelu(m.columns), times=_groups),
+        "scores": Block(make=lambda m: Scores(m.columns), times=_groups),
+        "rowmax": Block(
+            make=lambda m: RowMaximum(columns=m.columns, pairs=m.accumulator_pairs), times=_groups
+        ),
+        "softmax": Block(
+            make=lambda m: Softmax(rows=m.rows, pairs=m.accumulator_pairs), times=_groups
+        ),
+        "rowfactor": Block(
+            make=lambda m: RowFactor(
+                rows=m.rows, pairs=m.accumulator_pairs, max_tokens=m.max_tokens
+            ),
+            times=_rows,
+        ),
+        "combine": Block(
+            make=lambda m: Combine(
+                groups=m.groups,
+                columns=m.columns,
+                depth=COMBINE_DEPTH,
+                read_latency=RESIDUAL_READ_LATENCY,
+            )
+        ),
+        "layernorm": Block(make=lambda m: LayerNorm(size=LAYERNORM_LANES, max_width=m.max_width)),
+        "gate_row": Block(
+            make=lambda m: GateRow(top_k=m.max_top_k, max_experts=m.max_experts),
+            times=lambda m: GATE_ROWS,
+        ),
+        "plan": Block(make=lambda m: PlanStore(**_limits(m))),
+        "lists": Block(make=lambda m: ExpertLists(**_limits(m))),
+        "registers": Block(make=Registers),
+        "axi_read": Block(
+            make=lambda m: AxiRead(data_bits=m.port_bits), times=lambda m: m.memory_ports
+        ),
+        "axi_write": Block(make=lambda m: AxiWrite(data_bits=m.port_bits)),
+    }
+)
+
+
+def measure_blocks(machine: MachineConfig, names: list[str]) -> dict[str, Size]:
+    """Size of one of each named block; progress on stderr."""
+    cache: dict[str, object] = {}
+    sizes = {}
+    for number, name in enumerate(names, 1):
+        print(f"[{number}/{len(names)}] {name}", file=sys.stderr)
+        design = convert(BLOCKS[name].make(machine), f"{name}_top")
+        sizes[name] = synthesise(design, cache)
+    return sizes
+
+
+def table(machine: MachineConfig, sizes: Mapping[str, Size], old: Mapping[str, Size]) -> str:
+    """One line a block, the sum over the machine, its share of the chip."""
+    columns = [field.name for field in fields(Size)]
+    head = f"{'block':12} {'x':>2} " + " ".join(f"{name:>8}" for name in columns)
+    lines, total = [head + "   LUT against baseline"], Size()
+    for name, size in sizes.items():
+        times = BLOCKS[name].times(machine)
+        total = total.plus(size, times)
+        cells = " ".join(f"{getattr(size, column):>8g}" for column in columns)
+        change = f"{size.lut - old[name].lut:+d}" if name in old else "new"
+        lines.append(f"{name:12} {times:>2} {cells}   {change}")
+    cells = " ".join(f"{getattr(total, column):>8g}" for column in columns)
+    lines.append(f"{'sum':12} {'':2} {cells}")
+    shares = (
+        f"{100 * getattr(total, column) / getattr(CHIP, column):>7.1f}%"
+        if getattr(CHIP, column)
+        else " " * 8
+        for column in columns
+    )
+    return "\n".join([*lines, f"{'of XCZU7EV':12} {'':2} " + " ".join(shares)])
+
+
+def read_baseline(machine: MachineConfig) -> dict[str, Size]:
+    """Sizes of the last committed run for ``machine``; none if there was no such run."""
+    if not BASELINE.exists():
+        return {}
+    stored = json.loads(BASELINE.read_text()).get(machine.name, {})
+    return {name: Size(**values) for name, values in stored.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="m3vit.rtl.size", description=__doc__)
+    parser.add_argument("blocks", nargs="*", help=f"some of: {', '.join(BLOCKS)} (default all)")
+    parser.add_argument("--machine", default="zcu104", help="machine preset")
+    parser.add_argument("--update", action="store_true", help=f"write {BASELINE.name}")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    chosen = parser.parse_args(arguments)
+    unknown = sorted(set(chosen.blocks) - set(BLOCKS))
+    if unknown:
+        parser.error(f"unknown blocks {', '.join(unknown)}")
+    machine = machine_preset(chosen.machine)
+    old = read_baseline(machine)
+    sizes = measure_blocks(machine, chosen.blocks or list(BLOCKS))
+    plain = {name: asdict(size) for name, size in sizes.items()}
+    print(json.dumps(plain, indent=1) if chosen.json else table(machine, sizes, old))
+    if chosen.update:
+        merged = {name: asdict(size) for name, size in old.items()} | plain
+        whole = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+        print(f"wrote {write_json(BASELINE, whole | {machine.name: merged})}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
