@@ -53,6 +53,9 @@ sim-memory: $(STAMP) ## Simulated DRAM against the stored runs, speed included, 
 	@$(BIN)/python -m pytest -q -m slow tests/sim
 	@$(BIN)/python -m tests.sim.report_memory
 	@$(BIN)/python -m m3vit.sim.system.papers
+	@$(BIN)/python -m m3vit.sim.system.crossover
+	@$(BIN)/python -m m3vit.sim.system.caching
+	@$(BIN)/m3vit dram stream:1 --memory hbm3-6400 --mapping BgBaCoRo --curve results/sim_curve.png
 
 lint: $(STAMP) ## Style (ruff) and the one-way import rule (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

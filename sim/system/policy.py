@@ -41,11 +41,12 @@ class Policy:
 
     def assign(self, tokens: Sequence[int]) -> list[Place]:
         """A place for every expert (those without tokens are ignored)."""
-        places = [Place.PROCESSOR] * len(tokens)
-        for expert, count in enumerate(tokens):
-            key = (self.step.block, expert)
-            if count and key not in self.cache:
-                places[expert] = Place.FETCH
+        keys = [(self.step.block, expert) for expert in range(len(tokens))]
+        places = [
+            Place.FETCH if count and key not in self.cache else Place.PROCESSOR
+            for key, count in zip(keys, tokens, strict=True)
+        ]
+        for key, count in zip(keys, tokens, strict=True):
             if count:
                 self.admit(key)
         return places
@@ -83,18 +84,19 @@ class LeastRecentlyUsed(Policy):
 
 
 class PinHottest(Policy):
-    """The experts that have work most often in the whole workload stay loaded from the start."""
+    """The experts that have work most often in the whole workload stay once they were loaded."""
 
     name = "pin-hottest"
 
     def __init__(self, steps: Sequence[Step], slots: int) -> None:
         super().__init__(steps, slots)
         counts = popularity(steps)
-        hottest = sorted(counts, key=lambda key: (-counts[key], key))[: slots - 2]
-        self.cache = dict.fromkeys(hottest, 0)
+        self.hottest = set(sorted(counts, key=lambda key: (-counts[key], key))[:slots])
 
     def admit(self, key: Key) -> None:
-        """The pinned set never changes; two slots serve the others in turn."""
+        """Only the pinned set is kept."""
+        if key in self.hottest:
+            self.cache[key] = self.position
 
 
 class DoubleBuffer(Policy):
@@ -199,7 +201,7 @@ class EdgeCache(Policy):
 
 class Farthest(Policy):
     """The offline optimum of caching: with the future known, whoever is needed last goes (Belady),
-    and every load runs as early as the block before."""
+    the newcomer included, and every load runs as early as the block before."""
 
     name = "offline-optimum"
     needs_gate = False
@@ -212,9 +214,8 @@ class Farthest(Policy):
                 self.uses.setdefault((steps[position].block, expert), []).append(position)
 
     def victim(self, keep: Key) -> Key:
-        """The one whose next use is farthest away."""
-        others = [key for key in self.cache if key != keep]
-        return max(others, key=self._next_use)
+        """The one whose next use is farthest away, be it the newcomer."""
+        return max(self.cache, key=self._next_use)
 
     def _next_use(self, key: Key) -> int:
         uses = self.uses[key]

@@ -95,9 +95,9 @@ def test_streams_obey_bounds(name: str, reads: int, bundles: int, spacing: int) 
 
 @pytest.mark.parametrize("name", unit_names())
 def test_tables_agree_with_command_level(name: str) -> None:
-    """Within 2 % from 150 kB a port; below, single rows and refreshes decide: within 20 %."""
+    """Within 3 % from 150 kB a port; below, single rows and refreshes decide: within 20 %."""
     for row in calibration(_UNITS[name], sizes=(10_000, 40_000, 150_000, 600_000, 2_500_000)):
-        bound = 0.02 if row["port_bytes"] >= 150_000 else 0.20
+        bound = 0.03 if row["port_bytes"] >= 150_000 else 0.20
         assert abs(row["error"]) < bound, row
 
 

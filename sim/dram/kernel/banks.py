@@ -8,6 +8,7 @@ from m3vit.sim.dram.kernel.layout import (
     B_AT_ACTIVE,
     B_AT_HIT,
     B_AT_MISS,
+    B_COMMAND,
     B_HEAD,
     B_HIT,
     B_MISS,
@@ -105,11 +106,12 @@ def row_command(ch: Channel, bank: int, write: int) -> int:
 
 @inlined
 def touch(ch: Channel, bank: int) -> None:
-    """Lower the bounds on the next useful tick to what this bank may now do."""
+    """Note what this bank's misses wait for, and lower the bounds on the next useful tick."""
     mode: int = ch.st[S_MODE]
     if ch.bank[bank, B_HIT + mode] >= 0:
         ch.st[S_NEXT_HIT] = min(ch.st[S_NEXT_HIT], ready_at(ch, RD + mode, bank))
     command = row_command(ch, bank, mode)
+    ch.bank[bank, B_COMMAND] = command
     if command >= 0:
         ch.st[S_NEXT_ROW] = min(ch.st[S_NEXT_ROW], ready_at(ch, command, bank))
     active = ch.bank[bank, B_ACTIVE]

@@ -124,13 +124,14 @@ REFRESH_NONE, REFRESH_ALL, REFRESH_BANK, REFRESH_PAIRED = range(4)
     _B_HEAD_W,
     B_TAIL,  # two
     _B_TAIL_W,
+    B_COMMAND,
     B_AT_ACTIVE,
     B_AT_HIT,  # two
     _B_AT_HIT_W,
     B_AT_MISS,  # two
     _B_AT_MISS_W,
     BANK_FIELDS,
-) = range(19)
+) = range(20)
 
 # Rows of `lists`: the banks that have an opened request, a row hit, a row miss.
 L_ACTIVE, L_HIT, _L_HIT_W, L_MISS, _L_MISS_W, LISTS = range(6)

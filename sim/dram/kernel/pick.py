@@ -9,6 +9,7 @@ from m3vit.sim.dram.kernel.banks import row_command
 from m3vit.sim.dram.kernel.jit import inlined
 from m3vit.sim.dram.kernel.layout import (
     B_ACTIVE,
+    B_COMMAND,
     B_GROUP,
     B_HIT,
     B_MISS,
@@ -124,7 +125,7 @@ def pick_row(ch: Channel) -> int:
     best, age, opens, closes = -1, NEVER, NEVER, NEVER
     for place in range(ch.st[S_N_MISS + mode]):
         bank = ch.lists[L_MISS + mode, place]
-        command = row_command(ch, bank, mode)
+        command = ch.bank[bank, B_COMMAND]
         if command < 0:
             continue
         time = ready_at(ch, command, bank)
@@ -156,3 +157,6 @@ def choose_direction(ch: Channel) -> None:
         ch.st[S_MODE] = mode
         ch.st[S_NEXT_HIT] = 0
         ch.st[S_NEXT_ROW] = 0
+        for place in range(ch.st[S_N_MISS + mode]):
+            bank = ch.lists[L_MISS + mode, place]
+            ch.bank[bank, B_COMMAND] = row_command(ch, bank, mode)

@@ -5,13 +5,13 @@ from m3vit.sim.dram.kernel.banks import (
     dequeue,
     refresh_view,
     release,
-    row_command,
     set_active,
     touch,
 )
 from m3vit.sim.dram.kernel.jit import inlined
 from m3vit.sim.dram.kernel.layout import (
     B_ACTIVE,
+    B_COMMAND,
     B_HIT,
     B_MISS,
     B_OPEN,
@@ -161,7 +161,7 @@ def send(ch: Channel, requests: Requests, action: int, bank: int) -> None:
     column = action != ROW and action != SECOND
     command = ACT2
     if action == ROW:
-        command = row_command(ch, bank, ch.st[S_MODE])
+        command = ch.bank[bank, B_COMMAND]
     if source == SERVE_OPENED:
         set_active(ch, bank, -1)
     if source == SERVE_HIT or command == ACT:

@@ -1,0 +1,159 @@
+"""Where near memory beats fetching: tokens, experts, choices and weight bits.
+
+One block with ``experts`` of which every token takes ``top_k``: with T tokens, an expert is active
+with probability 1 - (1 - K/E)^T and then has T K / E / that probability tokens on average.  All
+active experts are alike, so that the smooth map shows the mean, not the luck of a draw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m3vit.hw import files
+from m3vit.sim.nearmem.tables import near_time_ns
+from m3vit.sim.nearmem.unit import load_unit
+from m3vit.sim.system.processor import load_processor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A processor that fetches, and a unit near the memory it fetches from.
+
+    ``over_link`` says whether weights come over the processor's link or from its own memory;
+    ``native_bits`` are the weight bits for which the processor's peak holds.
+    """
+
+    name: str
+    processor: str
+    near: str
+    over_link: bool
+    native_bits: int
+
+
+PAIRS = (
+    Pair(name="duplex", processor="h100", near="logic-pim", over_link=False, native_bits=16),
+    Pair(name="monde", processor="a100", near="monde", over_link=True, native_bits=16),
+    Pair(name="zcu104", processor="zcu104", near="ddr4-bank", over_link=True, native_bits=8),
+)
+"""Duplex, MoNDE, and this project's board with hypothetical bank-level units in its DDR4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Sizes of a block of experts with two matrices of ``width`` x ``hidden``."""
+
+    width: int = 384
+    hidden: int = 384
+    experts: int = 16
+    top_k: int = 4
+    bits: int = 8
+
+    @property
+    def expert_bytes(self) -> float:
+        """Bytes of one expert."""
+        return 2 * self.width * self.hidden * self.bits / 8
+
+
+def _speed(native_bits: int, bits: int) -> float:
+    """Arithmetic speed against the native one; below 8 bits nothing gets faster."""
+    return native_bits / max(bits, 8)
+
+
+def load_of(block: Block, tokens: int) -> tuple[float, int]:
+    """Expected number of active experts, and tokens of each (rounded up)."""
+    share = min(1.0, block.top_k / block.experts)
+    active = block.experts * (1 - (1 - share) ** tokens)
+    return active, max(1, int(np.ceil(tokens * block.top_k / active - 1e-9)))
+
+
+def near_over_fetch(pair: Pair, block: Block, tokens: int) -> float:
+    """Time near memory over time by fetching (below one: near memory wins)."""
+    processor, unit = load_processor(pair.processor), load_unit(pair.near)
+    active, each = load_of(block, tokens)
+    size = block.expert_bytes
+    operations = 4.0 * block.width * block.hidden * each / _speed(pair.native_bits, block.bits)
+    fetch = processor.time_ns(operations, size)
+    if pair.over_link:
+        fetch = max(fetch, size / processor.link_gbps)
+    element_bytes = block.bits / 8 * _speed(16, block.bits)
+    near = near_time_ns(unit, size, each, element_bytes)
+    first = processor.link_latency_ns if pair.over_link else 0.0
+    message = 4.0 * tokens * block.width / processor.link_gbps if pair.over_link else 0.0
+    return (first + max(active * near, message)) / (first + active * fetch)
+
+
+def crossover_tokens(pair: Pair, block: Block, limit: int = 4096) -> int:
+    """The most tokens (powers of two up to ``limit``) with which near memory wins; 0: none."""
+    powers = [1 << n for n in range(limit.bit_length())]
+    return max((n for n in powers if near_over_fetch(pair, block, n) < 1), default=0)
+
+
+def grid(
+    pair: Pair, block: Block, tokens: Sequence[int], experts: Sequence[int]
+) -> NDArray[np.float64]:
+    """[experts, tokens] of near over fetch."""
+    rows = [
+        Block(width=block.width, hidden=block.hidden, experts=e, top_k=block.top_k, bits=block.bits)
+        for e in experts
+    ]
+    return np.array([[near_over_fetch(pair, row, n) for n in tokens] for row in rows])
+
+
+def plot(path: Path, block: Block) -> Path:
+    """Map of near over fetch for each pair; the line is where both are equal, stars are M3ViT."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    tokens = [1 << n for n in range(12)]
+    experts = [n for n in (4, 8, 16, 32, 64, 128, 256) if n >= block.top_k]
+    figure, axes = pyplot.subplots(1, len(PAIRS), figsize=(12, 3.6), squeeze=False)
+    for axis, pair in zip(axes[0], PAIRS, strict=True):
+        ratio = np.log2(grid(pair, block, tokens, experts))
+        mesh = axis.pcolormesh(tokens, experts, ratio, cmap="RdBu", vmin=-4, vmax=4)
+        axis.contour(tokens, experts, ratio, levels=[0.0], colors="black")
+        axis.plot([129, 197, 1025], [16] * 3, "*", color="gold", markeredgecolor="black")
+        axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="experts")
+        axis.set_title(f"{pair.name}: {pair.near}", fontsize=9)
+        figure.colorbar(mesh, ax=axis, label="log2(near / fetch)")
+    figure.suptitle(f"K = {block.top_k}, {block.bits}-bit weights, expert {block.width} x "
+                    f"{block.hidden} x 2 (simulated)", fontsize=9)  # fmt: skip
+    figure.tight_layout()
+    return files.write_atomic(path, lambda stream: figure.savefig(stream, format="png", dpi=120))
+
+
+def table() -> str:
+    """Crossover tokens by pair, experts, K and bits, as Markdown."""
+    lines = [
+        "# Most tokens a block with which near memory still beats fetching (simulated)",
+        "",
+        "Powers of two up to 4096; 0: never. Expert 384 x 384 x 2. Generated by `make sim-memory`.",
+        "",
+        "| machine | experts | K | 4 bit | 8 bit | 16 bit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for pair in PAIRS:
+        for experts, top_k in ((16, 1), (16, 4), (64, 2), (256, 1)):
+            found = [
+                crossover_tokens(pair, Block(experts=experts, top_k=top_k, bits=bits))
+                for bits in (4, 8, 16)
+            ]
+            cells = " | ".join(map(str, found))
+            lines.append(f"| {pair.name} | {experts} | {top_k} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write results/sim_crossover.md and .png."""
+    out = Path("results")
+    print(f"wrote {files.write_text(out / 'sim_crossover.md', table())}")
+    print(f"wrote {plot(out / 'sim_crossover.png', Block())}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,72 @@
+"""Generated tables: the comparison with the papers, the crossover map, caching for vision."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m3vit.sim.system import caching, crossover, papers
+from m3vit.sim.system.crossover import PAIRS, Block, crossover_tokens, load_of, near_over_fetch
+from m3vit.sim.system.shapes import find_shape
+
+
+def test_every_gap_over_ten_percent_is_explained() -> None:
+    rows = papers.all_rows()
+    assert len(rows) >= 12
+    for row in rows:
+        assert abs(row.gap) < 0.10 or row.note, row.figure
+    text = papers.table(rows)
+    assert text.count("| Duplex |") == 9 and "Bank-PIM" in text
+
+
+def test_duplex_energies_and_crossover_of_bank_pim() -> None:
+    rows = {row.figure: row for row in papers.duplex_rows()}
+    for figure, row in rows.items():
+        if "energy" in figure or "Bank-PIM" in figure or "batch 64" in figure:
+            assert abs(row.gap) < 0.10, figure
+
+
+def test_prefill_is_the_models_arithmetic() -> None:
+    """12.6 G active weights of Mixtral without embeddings, two operations each."""
+    shape = find_shape("mixtral")
+    assert papers.prefill_ms(shape, 4, 1) == pytest.approx(
+        2 * 12.6e9 / (4 * 989.4e12) * 1e3, rel=0.02
+    )
+
+
+@given(st.integers(1, 4096), st.sampled_from([4, 16, 64]), st.integers(1, 4))
+def test_expected_load_conserves_tokens(tokens: int, experts: int, top_k: int) -> None:
+    active, each = load_of(Block(experts=experts, top_k=top_k), tokens)
+    assert min(experts, top_k) - 1e-9 <= active <= experts + 1e-9
+    assert active * each >= tokens * top_k - 1e-6
+    assert active * (each - 1) < tokens * top_k + 1e-6
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_near_memory_wins_for_few_tokens_and_loses_for_many(pair) -> None:
+    block = Block()
+    most = crossover_tokens(pair, block)
+    assert 8 <= most <= 512
+    assert near_over_fetch(pair, block, most) < 1 <= near_over_fetch(pair, block, 2 * most)
+    wide = Block(experts=256, top_k=1)
+    assert crossover_tokens(pair, wide) > most
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(PAIRS), st.sampled_from([4, 8, 16]), st.integers(1, 500))
+def test_ratios_are_finite(pair, bits: int, tokens: int) -> None:
+    assert 0 < near_over_fetch(pair, Block(bits=bits), tokens) < 100
+
+
+def test_map_is_drawn(tmp_path) -> None:
+    path = crossover.plot(tmp_path / "map.png", Block())
+    assert path.read_bytes()[:4] == b"\x89PNG"
+    assert crossover.table().count("| zcu104 |") == 4
+
+
+def test_caches_gain_little_when_every_expert_is_touched() -> None:
+    """With 197 tokens every expert has work in every block: small caches cannot help."""
+    steps = caching._steps("zipf", 197)
+    assert all(len(step.active) == 16 for step in steps)
+    times = caching.block_us("zcu104", steps, 197, 8)
+    assert times["lru"] > 0.9 * times["m3vit"]
+    assert times["offline-optimum"] <= min(times.values()) * 1.001
