@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow sim estimate-size bench bench-gpu results sim-memory lint typecheck clean
+.PHONY: hls help install demo test test-slow sim estimate-size bench bench-gpu results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of 
 
 estimate-size: $(STAMP) ## LUT, FF, DSP, memories and path lengths of every block by open synthesis
 	@$(BIN)/python -m m3vit.rtl.size
+
+hls: $(STAMP) ## The HLS kernels and the hls4ml extension, all tests, and the demo's layers against golden
+	@$(BIN)/python -m pytest -q tests/hls -m "slow or not slow"
+	@test -f $(M3VIT_BUILD)/demo/package/manifest.json || $(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
+	@$(BIN)/m3vit hls csim --package $(M3VIT_BUILD)/demo/package --out $(M3VIT_BUILD)/hls
+	@$(BIN)/m3vit hls table --check
 
 bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch pass in the same run
 	@$(BIN)/m3vit bench

@@ -102,6 +102,7 @@ def test_one_expert_receives_every_token(tmp_path: Path) -> None:
     assert (stages[0]["experts"] == 1).all()
 
 
+@pytest.mark.slow
 def test_dense_mlp(tmp_path: Path) -> None:
     layer = random_layer(moe=False, tokens=5, width=64, seed=3)
     program = compiled(layer, tmp_path / "p", Parallelism(unroll=4, lanes=2, word_bytes=8))

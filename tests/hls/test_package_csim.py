@@ -52,7 +52,8 @@ def test_unknown_layers_are_refused(both: tuple[QuantisedModel, Package]) -> Non
         gate_layer_of(layer_of(both[1], "block0.mlp"))
 
 
-def test_a_packages_layer_in_simulation(
+@pytest.mark.slow
+def test_a_packages_mixture_in_simulation(
     both: tuple[QuantisedModel, Package], tmp_path: Path
 ) -> None:
     package = both[1]
