@@ -1,7 +1,6 @@
 """The two implementations, for tests that hold for either.
 
-Where there is no GPU, Triton's kernels run under its interpreter, which is chosen at their import:
-tests import this module first.
+Under Triton's interpreter (see tests/conftest.py) everything runs on the CPU.
 """
 
 import os
@@ -9,14 +8,12 @@ import os
 import pytest
 import torch
 
-if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")
-
 from m3vit.model.kernels.dispatch import fused_kernels, has_triton
 from m3vit.model.kernels.interface import Kernels
 from m3vit.model.kernels.plain.all import KERNELS as PLAIN
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+INTERPRETED = os.environ["TRITON_INTERPRET"] != "0"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() and not INTERPRETED else "cpu")
 
 
 def fused() -> Kernels:
