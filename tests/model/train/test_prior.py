@@ -10,8 +10,8 @@ from tests.model.micro import TASKS, micro_config
 from tests.model.train.sources import random_source
 
 
-# Normals and edges start near their optimum, not at it.
-@pytest.mark.parametrize("task", [TASKS[0], TASKS[1], TASKS[4]], ids=lambda task: task.name)
+# The other tasks start near their optimum, not at it.
+@pytest.mark.parametrize("task", [TASKS[0], TASKS[4]], ids=lambda task: task.name)
 def test_no_shift_of_the_constant_has_a_lower_loss(task) -> None:
     source = random_source(micro_config())
     if task.kind is TaskKind.SEGMENTATION:
