@@ -11,7 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from m3vit.model.kernels.fused.tiles import blocks_for, locate, power_of_two, tile_bound
+from m3vit.model.kernels.fused.tiles import Blocks, locate, power_of_two, tile_bound
+from m3vit.model.kernels.fused.tuning import candidates, tuned
 from m3vit.model.kernels.interface import FloatLinear, Plan
 
 _ROOT_HALF = tl.constexpr(0.7071067811865476)
@@ -68,16 +69,22 @@ def _launch(x: Tensor, layer: FloatLinear, plan: Plan, scores: Tensor, top_k: in
     rows = len(plan.pairs)
     experts, outputs, inputs = layer.weight.shape
     out = x.new_empty(rows, outputs)
-    blocks = blocks_for(rows, experts, outputs, x.element_size())
-    grid = (triton.cdiv(outputs, blocks.outputs), tile_bound(rows, experts, blocks.rows))
-    _kernel[grid](
-        x, layer.weight, layer.bias, plan.pairs, plan.counts, scores, out,
-        outputs, inputs, experts, max(1, top_k),
-        # the interpreter multiplies bfloat16 bit patterns; float32 holds the same products
-        EXPAND=top_k > 0, WIDEN=x.device.type == "cpu", BLOCK_E=power_of_two(experts),
-        BLOCK_M=blocks.rows, BLOCK_N=blocks.outputs, BLOCK_K=blocks.inputs,
-        num_warps=blocks.warps, num_stages=blocks.stages,
-    )  # fmt: skip
+    share = power_of_two(-(-rows // experts))
+    key = ("grouped", x.dtype, outputs, inputs, experts, share, top_k > 0)
+
+    def run(blocks: Blocks) -> None:
+        grid = (triton.cdiv(outputs, blocks.outputs), tile_bound(rows, experts, blocks.rows))
+        _kernel[grid](
+            x, layer.weight, layer.bias, plan.pairs, plan.counts, scores, out,
+            outputs, inputs, experts, max(1, top_k),
+            # the interpreter multiplies bfloat16 bit patterns; float32 holds the same products
+            EXPAND=top_k > 0, WIDEN=x.device.type == "cpu", BLOCK_E=power_of_two(experts),
+            BLOCK_M=blocks.rows, BLOCK_N=blocks.outputs, BLOCK_K=blocks.inputs,
+            num_warps=blocks.warps, num_stages=blocks.stages,
+        )  # fmt: skip
+
+    choices = candidates(rows, experts, outputs, x.element_size())
+    run(tuned(key, choices, run, x.device))
     return out
 
 

@@ -15,7 +15,8 @@ import triton.language as tl
 from torch import Tensor
 
 from m3vit.model.kernels.fused.arithmetic import rshift, saturate
-from m3vit.model.kernels.fused.tiles import blocks_for, locate, power_of_two, tile_bound
+from m3vit.model.kernels.fused.tiles import Blocks, locate, power_of_two, tile_bound
+from m3vit.model.kernels.fused.tuning import candidates, tuned
 from m3vit.model.kernels.interface import Gelu, IntegerLinear, Plan
 
 CODES, GELU, SCORES, ADD = (tl.constexpr(each) for each in range(4))
@@ -93,19 +94,27 @@ def _launch(
     """Operands that an ending does not read are stood in for by the bias."""
     rows, unused = len(out), layer.bias
     experts, outputs, inputs = layer.weight.shape
-    blocks = blocks_for(rows, experts, outputs, x.element_size())
-    grid = (triton.cdiv(outputs, blocks.outputs), tile_bound(rows, experts, blocks.rows))
+    share = power_of_two(-(-rows // experts))
+    key = ("grouped8", outputs, inputs, experts, share, ending.value)
     table, classes = gelu if gelu is not None else (unused, unused)
-    _kernel[grid](
-        x, layer.weight, layer.bias, layer.factor, layer.shift, layer.lowest,
-        plan.pairs, plan.counts, table, classes,
-        unused if scores is None else scores, unused if residual is None else residual,
-        unused if saturations is None else saturations, out,
-        outputs, inputs, experts, max(1, top_k), score_shift,
-        ENDING=ending.value, GATHER=top_k > 0, BLOCK_E=power_of_two(experts),
-        BLOCK_M=blocks.rows, BLOCK_N=blocks.outputs, BLOCK_K=blocks.inputs,
-        num_warps=blocks.warps, num_stages=blocks.stages,
-    )  # fmt: skip
+
+    def run(blocks: Blocks) -> None:
+        if saturations is not None:
+            saturations.zero_()  # what earlier calls counted while tiles were tuned
+        grid = (triton.cdiv(outputs, blocks.outputs), tile_bound(rows, experts, blocks.rows))
+        _kernel[grid](
+            x, layer.weight, layer.bias, layer.factor, layer.shift, layer.lowest,
+            plan.pairs, plan.counts, table, classes,
+            unused if scores is None else scores, unused if residual is None else residual,
+            unused if saturations is None else saturations, out,
+            outputs, inputs, experts, max(1, top_k), score_shift,
+            ENDING=ending.value, GATHER=top_k > 0, BLOCK_E=power_of_two(experts),
+            BLOCK_M=blocks.rows, BLOCK_N=blocks.outputs, BLOCK_K=blocks.inputs,
+            num_warps=blocks.warps, num_stages=blocks.stages,
+        )  # fmt: skip
+
+    choices = candidates(rows, experts, outputs, x.element_size())
+    run(tuned(key, choices, run, x.device))
     return out
 
 
@@ -119,12 +128,14 @@ def _all_rows(rows: int, device: torch.device) -> Plan:
 def linear8(x: Tensor, layer: IntegerLinear, gelu: Gelu | None) -> Tensor:
     """See ``m3vit.model.kernels.plain.grouped8.linear8``."""
     out = x.new_empty(len(x), layer.weight.shape[1])
-    return _launch(x, layer, _all_rows(len(x), x.device), out, CODES if gelu is None else GELU, gelu=gelu)
+    return _launch(
+        x, layer, _all_rows(len(x), x.device), out, CODES if gelu is None else GELU, gelu=gelu
+    )
 
 
 def project8(x: Tensor, layer: IntegerLinear, x18: Tensor) -> tuple[Tensor, Tensor]:
     """See ``m3vit.model.kernels.plain.grouped8.project8``."""
-    saturations = torch.zeros((), dtype=torch.int64, device=x.device)
+    saturations = torch.empty((), dtype=torch.int64, device=x.device)
     out = torch.empty_like(x18)
     _launch(x, layer, _all_rows(len(x), x.device), out, ADD, residual=x18, saturations=saturations)
     return out, saturations
