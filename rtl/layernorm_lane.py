@@ -64,7 +64,7 @@ class LayerNormLane(Component):
             shift0=self.scale0,
             shift1=self.scale1,
             shift2=self.scale2,
-            range=Const(Range.WIDE.value, 2),
+            range=Const(0, 2),  # Range.WIDE: 16 bits
             y=n,
         )
         p = Signal(C_BITS)

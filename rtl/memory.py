@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.rtl.library import register
@@ -50,7 +50,7 @@ class Memory(Component):
         self.readers, self.grain, self.contents = readers, grain, tuple(contents)
         self.writable = writable
         self.address_bits = max(1, (depth - 1).bit_length())
-        ports = {}
+        ports: dict[str, Member] = {}
         if writable:
             ports |= {"we": In(width // grain), "wa": In(self.address_bits), "wd": In(width)}
         for reader in range(readers):

@@ -7,6 +7,7 @@ LUT, FF, DSP and memory counts are those of Yosys; place and route has not been 
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from m3vit.rtl.axi_read import AxiRead
 from m3vit.rtl.axi_write import AxiWrite
 from m3vit.rtl.column import FIELD_BITS
 from m3vit.rtl.combine import Combine
-from m3vit.rtl.gate_row import GateRow
+from m3vit.rtl.gate_bank import GateBank
 from m3vit.rtl.gelu import Gelu
 from m3vit.rtl.group import Group
 from m3vit.rtl.layernorm import LayerNorm
@@ -41,7 +42,7 @@ BASELINE = Path(__file__).with_name("size.json")
 CHIP = Size(lut=230_400, lutram=101_760, ff=460_800, dsp=1728, bram36=312, uram=96)
 """XCZU7EV."""
 
-GATE_ROWS = 4
+GATE_SLOTS = 2
 COMBINE_DEPTH = 64
 RESIDUAL_READ_LATENCY = 3
 LAYERNORM_LANES = 16
@@ -108,9 +109,14 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
             )
         ),
         "layernorm": Block(make=lambda m: LayerNorm(size=LAYERNORM_LANES, max_width=m.max_width)),
-        "gate_row": Block(
-            make=lambda m: GateRow(top_k=m.max_top_k, max_experts=m.max_experts),
-            times=lambda m: GATE_ROWS,
+        "gate_bank": Block(
+            make=lambda m: GateBank(
+                panel=m.panel // 2,
+                max_experts=m.max_experts,
+                max_top_k=m.max_top_k,
+                pair_bits=(m.max_tokens // 2 - 1).bit_length(),
+                slots=GATE_SLOTS,
+            )
         ),
         "plan": Block(make=lambda m: PlanStore(**_limits(m))),
         "lists": Block(make=lambda m: ExpertLists(**_limits(m))),
@@ -125,7 +131,7 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
 
 def measure_blocks(machine: MachineConfig, names: list[str]) -> dict[str, Size]:
     """Size of one of each named block; progress on stderr."""
-    cache: dict[str, object] = {}
+    cache: dict[str, tuple[Size, Counter[str]]] = {}
     sizes = {}
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name}", file=sys.stderr)
