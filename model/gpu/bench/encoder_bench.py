@@ -63,16 +63,27 @@ class EncoderResult:
 
 
 def bench_floats(
-    config: ModelConfig, batch: int, setting: Setting, meter: Meter | None
+    config: ModelConfig,
+    batch: int,
+    setting: Setting,
+    meter: Meter | None,
+    say: Callable[[str], None],
 ) -> Iterator[EncoderResult]:
     """Ours and every baseline, then the network whose odd blocks are dense, for the first task."""
     network = M3ViT(config).eval()
     encoder = FloatEncoder(network, setting.device, setting.kind, setting.kernels)
     inputs = rotation(partial(_images, config, batch, setting.device))
-    for name, recordable, mixtures in _ways(encoder, setting):
+    for number, (name, recordable, mixtures) in enumerate(_ways(encoder, setting)):
         encoder.mixtures = mixtures
-        call = partial(_features, encoder)
-        yield _measured(config, name, call, inputs, recordable, setting, meter)
+        try:
+            call = partial(_features, encoder)
+            result = _measured(config, name, call, inputs, recordable, setting, meter)
+        except RuntimeError as error:  # a baseline may lack memory, a type, a compiler
+            if number == 0:
+                raise
+            say(f"{config.name}, batch {batch}: {name} does not run here: {error}")
+        else:
+            yield result
     twin = config.dense_twin()
     dense = FloatEncoder(M3ViT(twin).eval(), setting.device, setting.kind, setting.kernels)
     call = partial(_features, dense)

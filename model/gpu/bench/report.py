@@ -34,7 +34,12 @@ def layer_table(results: Sequence[LayerResult]) -> str:
                 ]
             )
     right = [False, True, True, False, True, True, True, False, True]
-    return "\n".join([text_table(rows, right), "", *map(verdict, results)])
+    refused = [
+        f"{result.model} batch {result.batch}: {name} does not run here: {reason}"
+        for result in results
+        for name, reason in result.refused.items()
+    ]
+    return "\n".join([text_table(rows, right), "", *map(verdict, results), *refused])
 
 
 def verdict(result: LayerResult) -> str:

@@ -127,7 +127,7 @@ def run_session(
         for batch in batches:
             say(f"{config.name}, batch {batch}")
             outcome.layers.append(bench_layer(config, batch, setting))
-            outcome.encoders.extend(bench_floats(config, batch, setting, meter))
+            outcome.encoders.extend(bench_floats(config, batch, setting, meter, say))
             model = quantised(config)
             outcome.encoders.append(bench_integers(model, batch, setting, meter))
 

@@ -15,11 +15,12 @@ from m3vit.hw.errors import ConfigurationError, DeviceError
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.records import Evidence, ResultRecord
 from m3vit.model.gpu.bench import baselines, layer_bench
+from m3vit.model.gpu.bench.encoder_bench import bench_floats
 from m3vit.model.gpu.bench.layer import Layer
 from m3vit.model.gpu.bench.layer_bench import LayerResult, Row, Setting, bench_layer
 from m3vit.model.gpu.bench.libraries import KNOWN, adapted, installed
 from m3vit.model.gpu.bench.nvml import Energy
-from m3vit.model.gpu.bench.report import render, verdict
+from m3vit.model.gpu.bench.report import encoder_table, layer_table, render, verdict
 from m3vit.model.gpu.bench.roofline import Roofline
 from m3vit.model.gpu.bench.session import Outcome, environment_of, run_session, save
 from m3vit.model.gpu.bench.statistics import summarise
@@ -76,6 +77,27 @@ def test_every_baseline_computes_the_same_layer(config: ModelConfig, kind: torch
     ]
     assert (result.tokens, result.batch) == (config.tokens, 2)
     assert all(row.timing.calls == 2 and row.roofline_share > 0 for row in result.rows)
+
+
+def failing(h: Tensor, layer: Layer, indices: Tensor, weights: Tensor) -> Tensor:
+    raise RuntimeError("expected bfloat16\nand more")
+
+
+def test_a_baseline_that_does_not_run_is_named_and_left_out() -> None:
+    chosen, said = setting("failing"), list[str]()
+    result = bench_layer(MICRO, 1, chosen)
+    assert result.refused == {f"{__name__}:failing": "expected bfloat16"}
+    assert len(result.rows) == 5
+    assert "failing does not run here: expected bfloat16" in layer_table([result])
+    found = list(bench_floats(MICRO, 1, chosen, None, said.append))
+    assert len(found) == 5 and not any("failing" in one.variant for one in found)
+    assert len(said) == 1 and "failing does not run here" in said[0]
+    assert "not measured" in encoder_table(found)
+
+
+def test_without_any_baseline_there_is_no_speed_up() -> None:
+    alone = replace(case(1.0, 0.5, 1), rows=case(1.0, 0.5, 1).rows[:1])
+    assert alone.to_dict()["speed_up"] is None
 
 
 def test_timings_of_a_wrong_result_are_refused() -> None:
