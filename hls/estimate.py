@@ -16,7 +16,7 @@ BURST_LATENCY = 64
 PIPELINE_DEPTH = 12
 """Cycles from entering a loop of products to its result."""
 NORM_LATENCY = 30
-"""Variance, table and shift between the two passes of LayerNorm."""
+"""Variance, table and shift behind a token's last channel."""
 GATE_LATENCY = 16
 """Sum, reciprocal and product of a gate score."""
 
@@ -87,12 +87,16 @@ class _Shape:
         }
 
     def route_processes(self) -> dict[str, int]:
-        normalise = 2 * self.chunks + self.width_beats + NORM_LATENCY
+        normalise = {
+            "statistics": self.chunks + NORM_LATENCY,
+            "normalisation": self.chunks + 2,
+            "rows": self.chunks + self.width_beats,
+        }
         if not self.layer.gates:
-            return {"layernorm": normalise}
+            return normalise
         experts = self.layer.experts
         return {
-            "layernorm": normalise,
+            **normalise,
             "gate": self.gate_panels * self.width_beats,
             "logits": experts,
             "top-k": 2 * experts + self.layer.top_k + GATE_LATENCY,

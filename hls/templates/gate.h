@@ -63,18 +63,21 @@ tokens:
     }
 }
 
-// The task's gate from memory; its scale stands in every record.
+template <class C> using GateScales = Scales<C, GateShape<C>::panels>;
+
+// The task's gate from memory.
 template <class C>
-void load_gate(const word_t<C> *memory, unsigned task, GatePanels<C> &store) {
+void load_gate(const word_t<C> *memory, unsigned task, GatePanels<C> &store, GateScales<C> &scales) {
     load_panels<C, GateShape<C>::panels, Layout<C>::width_steps>(
-        memory, C::gate_at + task * C::gate_stride, store);
+        memory, C::gate_at + task * C::gate_stride, store, scales);
 }
 
-template <class C> GateScale scale_of(const GatePanels<C> &store) {
+// The gate's scale stands in every record.
+template <class C> GateScale scale_of(const GateScales<C> &scales) {
 #pragma HLS INLINE
     GateScale scale;
-    scale.factor = store.record[0][0].factor;
-    scale.shift = store.record[0][0].flags >> 8;
+    scale.factor = scales.factor[0][0];
+    scale.shift = scales.flags[0][0] >> 8;
     return scale;
 }
 
@@ -96,11 +99,12 @@ template <class C, class I, class O>
 void route_alone(const word_t<C> *memory, unsigned task, I &in, O &choices) {
     Beat<C> rows[C::tokens][Layout<C>::width_beats];
     GatePanels<C> router;
+    GateScales<C> scales;
 #pragma HLS ARRAY_PARTITION variable = router.weight complete dim = 2
 #pragma HLS ARRAY_PARTITION variable = router.weight cyclic factor = C::unroll dim = 1
-#pragma HLS ARRAY_PARTITION variable = router.record complete dim = 2
-    load_gate<C>(memory, task, router);
-    gate<C>(router, scale_of<C>(router), in, rows, choices);
+#pragma HLS ARRAY_PARTITION variable = router.bias complete dim = 2
+    load_gate<C>(memory, task, router, scales);
+    gate<C>(router, scale_of<C>(scales), in, rows, choices);
 }
 
 } // namespace m3vit

@@ -34,30 +34,41 @@ struct Statistics {
     ReciprocalRoot root;
 };
 
-// One token: sums while it arrives (it also goes to the residual store), exact integers.
-template <class C, class S>
-Statistics gather_statistics(S &in, view_t row[C::width], Chunk<C> store[Layout<C>::chunks]) {
-#pragma HLS INLINE
-    ap_int<27> sum = 0;
-    ap_uint<42> squares = 0;
-statistics:
-    for (unsigned chunk = 0; chunk < Layout<C>::chunks; chunk++) {
+// `lanes` channels as LayerNorm reads them, and as it leaves them.
+template <class C> struct Views {
+    view_t value[C::lanes];
+};
+template <class C> struct Normals {
+    ap_int<8> value[C::lanes];
+};
+
+// Sums of every token while it arrives and goes to the residual store, exact integers.
+template <class C, class S, class V, class T>
+void gather_statistics(S &in, Chunk<C> store[C::tokens][Layout<C>::chunks], V &views, T &out) {
+tokens:
+    for (unsigned token = 0; token < C::tokens; token++) {
+        ap_int<27> sum = 0;
+        ap_uint<42> squares = 0;
+    statistics:
+        for (unsigned chunk = 0; chunk < Layout<C>::chunks; chunk++) {
 #pragma HLS PIPELINE II = 1
-        const Chunk<C> values = in.read();
-        store[chunk] = values;
-        for (unsigned lane = 0; lane < C::lanes; lane++) {
+            const Chunk<C> values = in.read();
+            store[token][chunk] = values;
+            Views<C> row;
+            for (unsigned lane = 0; lane < C::lanes; lane++) {
 #pragma HLS UNROLL
-            const view_t x = residual_view(values.value[lane]);
-            row[chunk * C::lanes + lane] = x;
-            sum += x;
-            squares += ap_uint<32>(x * x);
+                const view_t x = residual_view(values.value[lane]);
+                row.value[lane] = x;
+                sum += x;
+                squares += ap_uint<32>(x * x);
+            }
+            views.write(row);
         }
+        const ap_int<54> spread = ap_int<54>(C::width) * squares - ap_int<54>(sum) * sum;
+        const ap_uint<53> variance = spread + ap_int<54>(ap_uint<32>(C::norm_epsilon));
+        const Statistics result = {sum, reciprocal_root(variance)};
+        out.write(result);
     }
-    const ap_int<54> spread = ap_int<54>(C::width) * squares - ap_int<54>(sum) * sum;
-    Statistics result;
-    result.sum = sum;
-    result.root = reciprocal_root(ap_uint<53>(spread + ap_int<54>(ap_uint<32>(C::norm_epsilon))));
-    return result;
 }
 
 template <class C>
@@ -70,28 +81,59 @@ ap_int<8> normalise_one(view_t x, const Statistics &of, ap_int<16> gamma, ap_int
     return saturate<8>(rshift(y, C::norm_shift));
 }
 
+// Waits for a token's statistics: `views` must hold a whole token by then.
+template <class C, class V, class T, class N>
+void apply_statistics(const NormTable<C> &table, V &views, T &statistics, N &out) {
+tokens:
+    for (unsigned token = 0; token < C::tokens; token++) {
+        const Statistics of = statistics.read();
+    apply:
+        for (unsigned chunk = 0; chunk < Layout<C>::chunks; chunk++) {
+#pragma HLS PIPELINE II = 1
+            const Views<C> row = views.read();
+            Normals<C> result;
+            for (unsigned lane = 0; lane < C::lanes; lane++) {
+#pragma HLS UNROLL
+                const unsigned at = chunk * C::lanes + lane;
+                result.value[lane] =
+                    normalise_one<C>(row.value[lane], of, table.gamma[at], table.beta[at]);
+            }
+            out.write(result);
+        }
+    }
+}
+
+// Channels in order to the entries of the products.
+template <class C, class N, class E> void order_rows(N &in, E &out) {
+tokens:
+    for (unsigned token = 0; token < C::tokens; token++) {
+        ap_int<8> row[Layout<C>::width_steps / CASCADE * C::rows];
+#pragma HLS ARRAY_PARTITION variable = row cyclic factor = C::rows
+    order:
+        for (unsigned chunk = 0; chunk < Layout<C>::chunks; chunk++) {
+#pragma HLS PIPELINE II = 1
+            const Normals<C> values = in.read();
+            for (unsigned lane = 0; lane < C::lanes; lane++) {
+#pragma HLS UNROLL
+                row[chunk * C::lanes + lane] = values.value[lane];
+            }
+        }
+        emit_row<C, C::width, Layout<C>::width_steps>(row, out);
+    }
+}
+
 // All tokens: residual in, residual store and normalised entries out.
 template <class C, class S, class E>
 void normalise(const NormTable<C> &table, S &in, Chunk<C> store[C::tokens][Layout<C>::chunks],
                E &out) {
-tokens:
-    for (unsigned token = 0; token < C::tokens; token++) {
-        view_t row[C::width];
-        ap_int<8> result[Layout<C>::width_steps / CASCADE * C::rows];
-#pragma HLS ARRAY_PARTITION variable = row cyclic factor = C::lanes
-#pragma HLS ARRAY_PARTITION variable = result cyclic factor = C::rows
-        const Statistics of = gather_statistics<C>(in, row, store[token]);
-    apply:
-        for (unsigned c = 0; c < C::width; c += C::lanes) {
-#pragma HLS PIPELINE II = 1
-            for (unsigned lane = 0; lane < C::lanes; lane++) {
-#pragma HLS UNROLL
-                const unsigned at = c + lane;
-                result[at] = normalise_one<C>(row[at], of, table.gamma[at], table.beta[at]);
-            }
-        }
-        emit_row<C, C::width, Layout<C>::width_steps>(result, out);
-    }
+#pragma HLS DATAFLOW
+    Channel<Views<C>, 2 * Layout<C>::chunks> views("views");
+    Channel<Statistics, 2> statistics("statistics");
+    Channel<Normals<C>, 32> normals("normals");
+    M3VIT_REGION;
+    M3VIT_PROCESS(gather_statistics<C>(in, store, views, statistics));
+    M3VIT_PROCESS(apply_statistics<C>(table, views, statistics, normals));
+    M3VIT_PROCESS(order_rows<C>(normals, out));
 }
 
 } // namespace m3vit

@@ -6,22 +6,31 @@
 
 namespace m3vit {
 
-// PANELS x STEPS entries of every column, and a record a column.
+// PANELS x STEPS entries of every column and its bias: what the products read.
 template <class C, unsigned PANELS, unsigned STEPS> struct Panels {
     entry_t<C> weight[PANELS * STEPS][Layout<C>::panel];
-    Record record[PANELS][Layout<C>::panel];
+    accumulator_t bias[PANELS][Layout<C>::panel];
+};
+
+// The rest of the records: what requantisation reads.  An array of a DATAFLOW region has one reader.
+template <class C, unsigned PANELS> struct Scales {
+    factor_t factor[PANELS][Layout<C>::panel];
+    ap_uint<16> flags[PANELS][Layout<C>::panel];
 };
 
 // One panel in two bursts: its records, then its tiles.
 template <class C, unsigned PANELS, unsigned STEPS>
 void load_panel(const word_t<C> *memory, unsigned at, unsigned panel,
-                Panels<C, PANELS, STEPS> &store) {
+                Panels<C, PANELS, STEPS> &store, Scales<C, PANELS> &scales) {
 #pragma HLS INLINE
     typedef Layout<C> L;
 records:
     for (unsigned column = 0; column < L::panel; column++) {
 #pragma HLS PIPELINE II = 1
-        store.record[panel][column] = record_of(eight_bytes<C>(memory, at + RECORD_BYTES * column));
+        const Record record = record_of(eight_bytes<C>(memory, at + RECORD_BYTES * column));
+        store.bias[panel][column] = record.bias;
+        scales.factor[panel][column] = record.factor;
+        scales.flags[panel][column] = record.flags;
     }
     const word_t<C> *tiles = memory + (at + RECORD_BYTES * L::panel) / C::word_bytes;
 tiles:
@@ -44,11 +53,13 @@ template <class C> constexpr unsigned panel_bytes(unsigned steps) {
 }
 
 template <class C, unsigned PANELS, unsigned STEPS>
-void load_panels(const word_t<C> *memory, unsigned at, Panels<C, PANELS, STEPS> &store) {
+void load_panels(const word_t<C> *memory, unsigned at, Panels<C, PANELS, STEPS> &store,
+                 Scales<C, PANELS> &scales) {
 #pragma HLS INLINE
 panels:
     for (unsigned panel = 0; panel < PANELS; panel++)
-        load_panel<C, PANELS, STEPS>(memory, at + panel * panel_bytes<C>(STEPS), panel, store);
+        load_panel<C, PANELS, STEPS>(memory, at + panel * panel_bytes<C>(STEPS), panel, store,
+                                     scales);
 }
 
 // One step of one column: the products of its chains.
@@ -69,8 +80,7 @@ void multiply(const Panels<C, PANELS, STEPS> &store, unsigned panel, unsigned fi
 #pragma HLS INLINE
     for (unsigned column = 0; column < Layout<C>::panel; column++) {
 #pragma HLS UNROLL
-        accumulator_t sum = first == 0 ? accumulator_t(store.record[panel][column].bias)
-                                       : sums.value[column];
+        accumulator_t sum = first == 0 ? store.bias[panel][column] : sums.value[column];
         for (unsigned u = 0; u < C::unroll; u++) {
 #pragma HLS UNROLL
             sum += products<C>(store.weight[panel * STEPS + first + u][column], beat.step[u]);

@@ -29,20 +29,22 @@ void moe(const word_t<C> *memory, unsigned task, I &in, O &out) {
     Plan<C> plan;
     NormTable<C> norm;
     GatePanels<C> router;
+    GateScales<C> scales;
     ap_int<8> gelu_table[GELU_BYTES];
 #pragma HLS AGGREGATE variable = store
 #pragma HLS AGGREGATE variable = rows
 #pragma HLS BIND_STORAGE variable = store type = ram_2p impl = uram
 #pragma HLS BIND_STORAGE variable = rows type = ram_2p impl = uram
+#pragma HLS ARRAY_PARTITION variable = plan.count complete
 #pragma HLS ARRAY_PARTITION variable = norm.gamma cyclic factor = C::lanes
 #pragma HLS ARRAY_PARTITION variable = norm.beta cyclic factor = C::lanes
 #pragma HLS ARRAY_PARTITION variable = router.weight complete dim = 2
 #pragma HLS ARRAY_PARTITION variable = router.weight cyclic factor = C::unroll dim = 1
-#pragma HLS ARRAY_PARTITION variable = router.record complete dim = 2
+#pragma HLS ARRAY_PARTITION variable = router.bias complete dim = 2
     load_gelu<C>(memory, gelu_table);
     load_norm<C>(memory, norm);
-    load_gate<C>(memory, task, router);
-    route_tokens<C>(norm, router, scale_of<C>(router), in, store, rows, plan);
+    load_gate<C>(memory, task, router, scales);
+    route_tokens<C>(norm, router, scale_of<C>(scales), in, store, rows, plan);
     see_rows<C>(rows);
     see_choices<C>(plan);
     sort_pairs<C>(plan);
