@@ -7,7 +7,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: hls help install demo test test-slow sim estimate-size bench bench-gpu results sim-memory lint typecheck clean
+.PHONY: hls help install demo test test-slow sim estimate-size bench bench-gpu test-gpu results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ results: $(STAMP) ## The committed estimates of the papers' workloads, and the R
 	@for model in $(WORKLOADS); do $(BIN)/m3vit estimate --model $$model --json || exit 1; done > $(RECORDS).new
 	@mv $(RECORDS).new $(RECORDS)
 	@$(BIN)/m3vit compare --readme README.md > /dev/null && echo "wrote $(RECORDS) and README.md"
+
+test-gpu: $(STAMP) ## The kernels' tests on a CUDA device instead of the interpreter
+	@TRITON_INTERPRET=0 $(BIN)/python -m pytest -q -m "not slow" tests/model/kernels tests/model/gpu
 
 bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
 	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl
