@@ -18,6 +18,7 @@ Control = data.StructLayout(
         "pair": PAIR_BITS,
         "source": Source,
         "gather": 1,
+        "buffer": 1,
         "channel": 7,
         "row": 13,
         "half": 1,
@@ -41,7 +42,7 @@ member 1 exists; slot: the pair's number in its block; bank: of the parameters. 
 pass's."""
 
 COPIED = (
-    "first last source gather channel row half key tokens first_token post shift column "
+    "first last source gather buffer channel row half key tokens first_token post shift column "
     "group_step limit weighted guard number publish"
 ).split()
 """Fields that a pass gives as they are."""

@@ -17,7 +17,8 @@ _INNER = ("passes", "loads")
 
 class Core(Component):
     """Ports: ``gemm`` and ``attention`` jobs, one of them at a time, in program order; the
-    engine's other ports.  ``jobs_idle``: every pass has been made; ``idle``: and has retired.
+    engine's other ports.  ``jobs_idle``: every pass has been made; ``settled``: every result of a
+    pass made so far is visible; ``idle``: nothing is under way.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -33,6 +34,7 @@ class Core(Component):
                 "gemm": In(stream.Signature(GemmJob)),
                 "attention": In(stream.Signature(AttentionJob)),
                 "jobs_idle": Out(1),
+                "settled": Out(1),
                 **outer,
             }
         )
@@ -93,3 +95,4 @@ class Core(Component):
         p: Any = passes.payload
         counted = p.last & (p.post != Post.SCORE)
         m.d.sync += number.eq(number + (passes.valid & passes.ready & counted))
+        m.d.comb += self.settled.eq(self.engine.retired == (number - 1)[:NUMBER_BITS])

@@ -82,6 +82,7 @@ class Engine(Component):
                 "table_word": Out(8 * machine.word_bytes),
                 "beats": In(stream.Signature(8 * BEAT_BYTES)),
                 "list_pair": Out(PAIR_BITS),
+                "list_buffer": Out(1),
                 "entry": In(Entry),
                 "gate": Out(stream.Signature(result_layout(machine))),
                 "gate_factor": Out(FACTOR_BITS),
@@ -101,6 +102,7 @@ class Engine(Component):
                 "retired": Out(NUMBER_BITS),
                 "published": Out(TOKEN_BITS),
                 "publish_clear": In(1),
+                "publish_all": In(1),
                 "saturations": Out(32),
                 "idle": Out(1),
                 "ring_full": Out(1),
@@ -208,6 +210,7 @@ class Engine(Component):
             operand.control.eq(issue.control),
             array.control.eq(issue.control),
             self.list_pair.eq(operand.list_pair),
+            self.list_buffer.eq(operand.list_buffer),
             operand.entry.eq(self.entry),
             array.entry.eq(operand.entry_late),
             array.a.eq(operand.a),
@@ -247,6 +250,7 @@ class Engine(Component):
             self.gate_factor.eq(array.gate_factor),
             self.gate_shift.eq(array.gate_shift),
             retire.publish_clear.eq(self.publish_clear),
+            retire.publish_all.eq(self.publish_all),
         ]
         for name in CONSTANTS:
             m.d.comb += getattr(retire, name).eq(getattr(self, name))

@@ -188,6 +188,7 @@ class GemmNest(Component):
             "first_token",
             "source",
             "gather",
+            "buffer",
             "weighted",
             "guard",
             "group_step",

@@ -20,13 +20,14 @@ Entry = data.StructLayout(
 )
 """A pair of the list: token numbers and gate weights."""
 
-LIST_LATENCY = 1
-STORE_AT = 2
+LIST_LATENCY = 2
+STORE_AT = LIST_LATENCY + 1
 """Cycle after issue in which XN or QOH is asked."""
 
 
 class Operand(Component):
-    """Ports: ``control`` of issue; ``list_pair`` to ``entry`` one cycle later; readers of XN and
+    """Ports: ``control`` of issue; ``list_pair`` and ``list_buffer`` to
+    ``entry`` ``LIST_LATENCY`` cycles later; readers of XN and
     QOH; ``query_*`` of the query block; per group ``score_address``, ``score_part`` to ``scores``,
     ``best_slot`` (with the half on
     top) to ``best`` one cycle later.  ``a`` int8 [G][2][R], row = chain * 8 + step;
@@ -56,6 +57,7 @@ class Operand(Component):
             {
                 "control": In(Control),
                 "list_pair": Out(PAIR_BITS),
+                "list_buffer": Out(1),
                 "entry": In(Entry),
                 **reads,
                 "query_half": Out(1),
@@ -92,26 +94,33 @@ class Operand(Component):
         m.d.comb += self.a.eq(out)
         return m
 
-    def _tokens(self, m: Module) -> Any:
-        """The pair's token numbers, one cycle after issue."""
+    def _tokens(self, m: Module) -> tuple[Value, Value]:
+        """The rows' tokens when the list has answered: hidden activations lie in list order."""
         c = self.control
-        m.d.comb += self.list_pair.eq(c.pair)
-        gather, pair = delayed(m, c.gather, 1, "gather"), delayed(m, c.pair, 1, "pair")
+        m.d.comb += [self.list_pair.eq(c.pair), self.list_buffer.eq(c.buffer)]
+        wait = LIST_LATENCY
+        gather, pair = delayed(m, c.gather, wait, "gather"), delayed(m, c.pair, wait, "pair")
+        hidden = delayed(m, c.source == Source.QOH, wait, "from_hidden")
         entry: Any = Signal(Entry)
         m.d.comb += entry.eq(self.entry)
+        natural = (pair << 1, (pair << 1) | 1)
         with m.If(~gather):
-            m.d.comb += [entry.token0.eq(pair << 1), entry.token1.eq((pair << 1) | 1)]
-        late = delayed(m, Value.cast(entry), self.LATENCY - 1, "entry")
+            m.d.comb += [entry.token0.eq(natural[0]), entry.token1.eq(natural[1])]
+        late = delayed(m, Value.cast(entry), self.LATENCY - wait, "entry")
         m.d.comb += Value.cast(self.entry_late).eq(late)
-        return entry
+        return (
+            Mux(hidden, natural[0], entry.token0),
+            Mux(hidden, natural[1], entry.token1),
+        )
 
     def _activations(self, m: Module) -> Value:
-        c, entry = self.control, self._tokens(m)
-        row, channel = delayed(m, c.row, 1, "row"), delayed(m, c.channel, 2, "channel")
+        c, tokens = self.control, self._tokens(m)
+        row = delayed(m, c.row, LIST_LATENCY, "row")
+        channel = delayed(m, c.channel, STORE_AT, "channel")
         rows = []
-        for member in range(2):
+        for member, token in enumerate(tokens):
             held = register(len(self.xn_row0), f"row{member}_held")
-            m.d.sync += held.eq(row + getattr(entry, f"token{member}"))
+            m.d.sync += held.eq(row + token)
             rows.append(held)
         wanted = delayed(m, Cat(c.source, c.valid), STORE_AT, "wanted")
         for store, source in (("xn", Source.XN), ("qoh", Source.QOH)):
@@ -131,14 +140,10 @@ class Operand(Component):
         index = part[(self.rows // 8 - 1).bit_length() :]
         members = []
         for member in range(2):
-            held, picked = (
-                register(WORD_BITS, f"word{member}"),
-                register(8 * self.rows, f"p{member}"),
-            )
+            picked = register(8 * self.rows, f"picked{member}")
             words = (getattr(self, f"{store}_data{member}") for store in ("qoh", "xn"))
-            m.d.sync += held.eq(Mux(hidden, *words))
-            at = delayed(m, index, 1, f"index{member}") if len(index) else index
-            m.d.sync += picked.eq(held.word_select(at, 8 * self.rows) if len(index) else held)
+            word = Mux(hidden, *words)
+            m.d.sync += picked.eq(word.word_select(index, 8 * self.rows) if len(index) else word)
             members.append(picked)
         return Cat(*members * self.groups)
 

@@ -65,6 +65,7 @@ Pass = data.StructLayout(
         "first_token": TOKEN_BITS,
         "source": Source,
         "gather": 1,
+        "buffer": 1,
         "channel": 7,
         "row": 13,
         "tile": Tile,
@@ -94,13 +95,13 @@ Pass = data.StructLayout(
 
 pairs, first_pair: pairs streamed, number of the first; tokens: tokens of the operation (an odd tail
 has no member 1); first_token: added to token numbers on the way to RES.  gather: token numbers come
-from the list.  channel: operand channel / 8 (query block: step; probabilities: column tile);
+from the list in ``buffer``.  channel: operand channel / 8 (query block: step; probabilities: column tile);
 row: (channel / 128) * T, of SCORE its first row.  address: ring word or K/V tile number;
 parameters: the panel's records lie in front of the tile, at ``address``; release: the ring may be
 reused up to the end of this tile once the pass is issued.  first, last: of an accumulation.
 column: destination channel / 16 of group 0 (V and K: inside the head), group_step the same from
-group to group; units from ``limit`` on do not exist.  key: key or value tile; half: of SCORE and the query block.  wait_query: the query
-block must be loaded.  number: of its results, if ``last``; score passes have their own numbers.
+group to group; units from ``limit`` on do not exist.  key: key or value tile; half: of SCORE and
+the query block.  wait_query: the query block must be loaded.  number: of its results, if ``last``; score passes have their own numbers.
 publish: its last pair completes the residual up to there.  end: the last pass of a block of scores.
 """
 
@@ -114,6 +115,7 @@ GemmJob = data.StructLayout(
         "panels_group": 8,
         "source": Source,
         "gather": 1,
+        "buffer": 1,
         "row_step": TOKEN_BITS,
         "address": RING_BITS,
         "post": Post,

@@ -58,12 +58,12 @@ class QueryBlock(Component):
         q: Any = self.loads.payload
         self.slot_at, self.group = Signal(SLOT_BITS), Signal(range(self.groups))
         self.part, self.step_at = Signal(range(self.units_a_step + 1)), Signal(4)
-        self.base, self.started = Signal(7), Signal()
-        opening = self.loads.valid & ~self.started & ~self.loaded.bit_select(q.half, 1)
+        self.base, self.started, self.busy = Signal(7), Signal(), Signal()
+        opening = self.loads.valid & ~self.busy & ~self.loaded.bit_select(q.half, 1)
         ready = ~(self.retired - q.wait_for)[NUMBER_BITS - 1]
         m.d.sync += self.loaded.eq(self.loaded & ~self.free)
         with m.If(opening & ready):
-            m.d.sync += [self.started.eq(1), self.base.eq(q.column)]
+            m.d.sync += [self.started.eq(1), self.busy.eq(1), self.base.eq(q.column)]
             m.d.sync += [name.eq(0) for name in (self.slot_at, self.group, self.part, self.step_at)]
         self._read(m, q)
         return m
@@ -129,6 +129,7 @@ class QueryBlock(Component):
         ends = late & last & (part == self.units_a_step - 1)
         m.d.comb += self.loads.ready.eq(ends)
         with m.If(ends):
+            m.d.sync += self.busy.eq(0)
             m.d.sync += self.loaded.eq((self.loaded & ~self.free) | (1 << q.half))
 
     def _chosen(self, word: Value, half: Value, lower: Value, exists: Value) -> Value:

@@ -32,7 +32,7 @@ class Retire(Component):
 
     Constants of an operation: ``tokens`` T, ``half_tokens`` ceil(T/2), ``query_steps``,
     ``value_columns``.  Counters: ``retired`` number, ``published`` tokens whose residual is
-    complete (cleared by ``publish_clear``), ``saturations``.
+    complete (cleared by ``publish_clear``, all with ``publish_all``), ``saturations``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -70,6 +70,7 @@ class Retire(Component):
                 "retired": Out(NUMBER_BITS),
                 "published": Out(TOKEN_BITS),
                 "publish_clear": In(1),
+                "publish_all": In(1),
                 "saturations": Out(32),
                 "busy": Out(1),
             }
@@ -293,6 +294,8 @@ class Retire(Component):
             m.d.sync += self.retired.eq(tail[:NUMBER_BITS])
             with m.If(tail[-1]):
                 m.d.sync += self.published.eq(tail[NUMBER_BITS:-1])
+        with m.If(self.publish_all):
+            m.d.sync += self.published.eq(self.tokens)
         m.d.comb += self.busy.eq(self.results.valid)
 
 

@@ -69,8 +69,9 @@ def gemm_passes(
                         **{
                             name: job[name]
                             for name in (
-                                "tokens first_token source gather weighted guard group_step limit".split()
-                            )
+                                "tokens first_token source gather buffer weighted guard "
+                                "group_step limit"
+                            ).split()
                         },
                         "channel": step * machine.rows // 8,
                         "row": step * machine.rows // 128 * job["row_step"],

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.rtl.attention_nest import AttentionNest
 from m3vit.rtl.gemm_nest import GemmNest
-from m3vit.rtl.passes import AttentionJob, GemmJob, Post, Source, Wait
+from m3vit.rtl.passes import Post, Source, Wait
 from tests.rtl.golden_passes import attention_items, gemm_passes
 
 MACHINES = [machine_preset("zcu104"), machine_preset("mini")]
@@ -85,6 +85,7 @@ def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: bool) -> 
         "panels_group": int(rng.choice([1, 2, 255])),
         "source": Source.QOH if follow else Source.XN,
         "gather": int(rng.integers(0, 2)),
+        "buffer": int(rng.integers(0, 2)),
         "row_step": int(rng.integers(1, 300)),
         "address": int(rng.integers(0, 1000)),
         "post": rng.choice([Post.GELU, Post.RESIDUAL, Post.GATE]),
