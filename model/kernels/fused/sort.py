@@ -16,6 +16,9 @@ from m3vit.model.kernels.interface import Plan
 _STEP = 64
 """Blocks that one step of the prefix reads."""
 
+_FEW_BLOCKS = 64
+"""Up to so many blocks a program reads all histograms itself, and the prefix needs no launch."""
+
 
 @triton.jit
 def _one_hot(chosen, pairs, BLOCK_P: tl.constexpr, BLOCK_E: tl.constexpr):
@@ -46,6 +49,14 @@ def _prefix(hist, counts, blocks, experts, STEP: tl.constexpr):
 
 
 @triton.jit
+def _put(order, pair, hot, first, pairs):
+    """Every pair to its expert's ``first`` plus its rank in the block among that expert's."""
+    rank = tl.cumsum(hot, 0) - hot
+    target = tl.sum(hot * (rank + first[None, :]), 1)
+    tl.store(order + target, pair, mask=pair < pairs)
+
+
+@triton.jit
 def _place(
     chosen, before, counts, order, pairs, experts, BLOCK_P: tl.constexpr, BLOCK_E: tl.constexpr
 ):
@@ -55,9 +66,24 @@ def _place(
     count = tl.load(counts + number, mask=real, other=0)
     own = before + tl.program_id(0) * experts + number
     first = tl.cumsum(count, 0) - count + tl.load(own, mask=real, other=0)
-    rank = tl.cumsum(hot, 0) - hot
-    target = tl.sum(hot * (rank + first[None, :]), 1)
-    tl.store(order + target, pair, mask=pair < pairs)
+    _put(order, pair, hot, first, pairs)
+
+
+@triton.jit
+def _prefix_and_place(
+    chosen, hist, counts, order, pairs, blocks, experts,
+    BLOCK_P: tl.constexpr, BLOCK_E: tl.constexpr, BLOCKS: tl.constexpr,
+):  # fmt: skip
+    """Both steps at once where every program can read the whole histogram: one launch less."""
+    pair, hot = _one_hot(chosen, pairs, BLOCK_P, BLOCK_E)
+    number, block = tl.arange(0, BLOCK_E), tl.arange(0, BLOCKS)
+    held = (block < blocks)[:, None] & (number < experts)[None, :]
+    each = tl.load(hist + block[:, None] * experts + number[None, :], mask=held, other=0)
+    count = tl.sum(each, 0)
+    before = tl.sum(tl.where((block < tl.program_id(0))[:, None], each, 0), 0)
+    if tl.program_id(0) == 0:
+        tl.store(counts + number, count, mask=number < experts)
+    _put(order, pair, hot, tl.cumsum(count, 0) - count + before, pairs)
 
 
 def sort_pairs(indices: Tensor, experts: int) -> Plan:
@@ -69,7 +95,12 @@ def sort_pairs(indices: Tensor, experts: int) -> Plan:
     counts = torch.empty(experts, dtype=torch.int32, device=indices.device)
     order = torch.empty(pairs, dtype=torch.int32, device=indices.device)
     sizes = {"BLOCK_P": block_p, "BLOCK_E": block_e}
-    _count[(blocks,)](indices, hist, pairs, experts, **sizes)
-    _prefix[(experts,)](hist, counts, blocks, experts, STEP=_STEP)
-    _place[(blocks,)](indices, hist, counts, order, pairs, experts, **sizes)
+    grid = (blocks,)
+    _count[grid](indices, hist, pairs, experts, **sizes)
+    if blocks <= _FEW_BLOCKS:
+        sizes["BLOCKS"] = power_of_two(blocks)
+        _prefix_and_place[grid](indices, hist, counts, order, pairs, blocks, experts, **sizes)
+    else:
+        _prefix[(experts,)](hist, counts, blocks, experts, STEP=_STEP)
+        _place[grid](indices, hist, counts, order, pairs, experts, **sizes)
     return Plan(order, counts)

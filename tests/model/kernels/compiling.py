@@ -18,6 +18,8 @@ from m3vit.model.kernels.interface import (
     IntegerNorm,
 )
 
+MANY_PAIRS = 20_000
+"""More than one program sorts on its own."""
 TOKENS, WIDTH, EXPERTS, TOP_K, HEADS = 200, 384, 16, 4, 12
 
 
@@ -50,6 +52,7 @@ def floats(kind: torch.dtype) -> None:
     gate = zeros(torch.float32, EXPERTS, WIDTH), zeros(torch.float32, EXPERTS)
     routing = KERNELS.route(x, *gate, TOP_K)
     plan = KERNELS.sort_pairs(routing.indices, EXPERTS)
+    KERNELS.sort_pairs(zeros(torch.int32, MANY_PAIRS, 1), EXPERTS)
     layer = FloatLinear(zeros(kind, EXPERTS, WIDTH, WIDTH), zeros(torch.float32, EXPERTS, WIDTH))
     hidden = KERNELS.expand(x, layer, plan, TOP_K)
     KERNELS.combine(KERNELS.contract(hidden, layer, plan, routing.weights), x)

@@ -12,9 +12,9 @@ pytest.importorskip("triton")
 
 H100_SHARED_BYTES = 227 * 1024
 KERNELS = {
-    "gate._kernel", "sort._count", "sort._prefix", "sort._place", "grouped._kernel",
-    "combine._kernel", "gate8._kernel", "grouped8._kernel", "combine8._kernel", "norm8._kernel",
-    "attention8._kernel",
+    "gate._kernel", "sort._count", "sort._prefix", "sort._place", "sort._prefix_and_place",
+    "grouped._kernel", "combine._kernel", "gate8._kernel", "grouped8._kernel", "combine8._kernel",
+    "norm8._kernel", "attention8._kernel",
 }  # fmt: skip
 
 

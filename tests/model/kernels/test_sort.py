@@ -23,9 +23,10 @@ def test_equals_the_plan_of_the_contract(name: str, case: str) -> None:
 
 
 @BOTH
-def test_more_pairs_than_a_block_and_more_blocks_than_a_step(name: str) -> None:
+@pytest.mark.parametrize("pairs", [64 * 3 + 1, 64 * 64, 64 * 64 + 1, 64 * 130])
+def test_several_blocks_and_more_than_one_program_reads_itself(name: str, pairs: int) -> None:
     torch.manual_seed(3)
-    indices = torch.randint(0, 40, (64 * 70, 1), dtype=torch.int32)
+    indices = torch.randint(0, 40, (pairs, 1), dtype=torch.int32)
     got = implementation(name).sort_pairs(indices.to(DEVICE), 40)
     assert torch.equal(got.pairs.cpu().long(), indices.flatten().argsort(stable=True))
     assert torch.equal(got.counts.cpu(), torch.bincount(indices.flatten(), minlength=40).int())
