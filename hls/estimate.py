@@ -60,8 +60,9 @@ class _Shape:
         return self.panel * (PARAMETER_BYTES + steps * self.chains)
 
     def panel_load(self, steps: int) -> int:
-        """A record a cycle, then a word a cycle, each burst behind its latency."""
-        return self.panel + steps * self.panel * self.chains // self.word + 2 * BURST_LATENCY
+        """A word a cycle, a record a cycle behind them; two bursts behind their latencies."""
+        records = self.panel * PARAMETER_BYTES // self.word + self.panel
+        return records + steps * self.panel * self.chains // self.word + 2 * BURST_LATENCY
 
     def expert_bytes(self) -> int:
         return self.hidden_panels * self.panel_bytes(
@@ -138,7 +139,8 @@ def _table_bytes(shape: _Shape) -> int:
 
 def _route(shape: _Shape) -> int:
     layer = shape.layer
-    tables = GELU_BYTES // shape.word + layer.width + 2 * BURST_LATENCY
+    norm = layer.width * PARAMETER_BYTES // shape.word + layer.width
+    tables = GELU_BYTES // shape.word + GELU_BYTES + norm + 2 * BURST_LATENCY
     tables += shape.gate_panels * shape.panel_load(shape.width_steps)
     processes = shape.route_processes()
     passage = sum(processes.values()) - max(processes.values())

@@ -47,7 +47,7 @@ tokens:
 
 // gelu(requantise8(sums)), and the rows of the second layer.
 template <class C, class S, class E>
-void activate(unsigned count, const FirstScales<C> &scales, const ap_int<8> table[GELU_BYTES],
+void activate(unsigned count, const FirstScales<C> &scales, const GeluTable<C> &table,
               S &in, E &out) {
     typedef Layout<C> L;
 tokens:
@@ -58,16 +58,18 @@ tokens:
     panels:
         for (unsigned panel = 0; panel < L::hidden_panels; panel++) {
             const Sums<C> sums = in.read();
+#pragma HLS ARRAY_PARTITION variable = sums.value complete
         lanes:
             for (unsigned first = 0; first < L::panel; first += C::lanes) {
 #pragma HLS PIPELINE II = 1
-                for (unsigned column = first; column < first + C::lanes; column++) {
+                for (unsigned lane = 0; lane < C::lanes; lane++) {
 #pragma HLS UNROLL
+                    const unsigned column = first + lane;
                     const ap_int<8> h =
                         requantise<8>(sums.value[column], scales.factor[panel][column], C::shift1);
                     const unsigned channel = panel * L::panel + column;
                     if (channel < C::hidden)
-                        row[channel] = gelu(h, scales.flags[panel][column] & 1, table);
+                        row[channel] = gelu<C>(h, scales.flags[panel][column] & 1, table, lane);
                 }
             }
         }
@@ -85,6 +87,7 @@ tokens:
     panels:
         for (unsigned panel = 0; panel < L::width_panels; panel++) {
             const Sums<C> sums = in.read();
+#pragma HLS ARRAY_PARTITION variable = sums.value complete
         lanes:
             for (unsigned first = 0; first < L::panel; first += C::lanes) {
 #pragma HLS PIPELINE II = 1
@@ -105,7 +108,7 @@ tokens:
 template <class C>
 void run_expert(Job job, const First<C> &first, const FirstScales<C> &first_scales,
                 const Second<C> &second, const SecondScales<C> &second_scales,
-                const Pair queue[C::tokens * C::top_k], const ap_int<8> table[GELU_BYTES],
+                const Pair queue[C::tokens * C::top_k], const GeluTable<C> &table,
                 const Beat<C> rows[C::tokens][Layout<C>::width_beats],
                 Chunk<C> store[C::tokens][Layout<C>::chunks]) {
 #pragma HLS DATAFLOW
@@ -129,7 +132,7 @@ void run_expert(Job job, const First<C> &first, const FirstScales<C> &first_scal
 // many experts there are.
 template <class C>
 void run_experts(const word_t<C> *memory, unsigned live, const Job jobs[C::experts],
-                 const Pair queue[C::tokens * C::top_k], const ap_int<8> table[GELU_BYTES],
+                 const Pair queue[C::tokens * C::top_k], const GeluTable<C> &table,
                  const Beat<C> rows[C::tokens][Layout<C>::width_beats],
                  Chunk<C> store[C::tokens][Layout<C>::chunks]) {
 experts:

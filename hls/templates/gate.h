@@ -51,6 +51,7 @@ tokens:
 template <class C, class S, class Z> void gate_logits(S &in, Z &out) {
     const unsigned pairs = Layout<C>::panel / 2;
     Sums<C> sums;
+#pragma HLS ARRAY_PARTITION variable = sums.value complete
 tokens:
     for (unsigned token = 0; token < C::tokens; token++) {
     experts:

@@ -8,21 +8,33 @@ namespace m3vit {
 
 const unsigned GELU_BYTES = 512;
 
-inline ap_int<8> gelu(ap_int<8> h, ap_uint<1> hidden_class, const ap_int<8> table[GELU_BYTES]) {
+// A copy a lane: every lane looks up an entry of its own each cycle.
+template <class C> struct GeluTable {
+    ap_int<8> entry[C::lanes][GELU_BYTES];
+};
+
+template <class C>
+ap_int<8> gelu(ap_int<8> h, ap_uint<1> hidden_class, const GeluTable<C> &table, unsigned lane) {
 #pragma HLS INLINE
     const ap_uint<8> index = h + 128;
-    return table[hidden_class * 256 + index];
+    return table.entry[lane][hidden_class * 256 + index];
 }
 
 // The block's tables, read once a call.
-template <class C> void load_gelu(const word_t<C> *memory, ap_int<8> table[GELU_BYTES]) {
+template <class C> void load_gelu(const word_t<C> *memory, GeluTable<C> &table) {
+    word_t<C> words[GELU_BYTES / C::word_bytes];
 load_gelu:
     for (unsigned w = 0; w < GELU_BYTES / C::word_bytes; w++) {
 #pragma HLS PIPELINE II = 1
-        const word_t<C> word = memory[C::gelu_at / C::word_bytes + w];
-        for (unsigned b = 0; b < C::word_bytes; b++) {
+        words[w] = memory[C::gelu_at / C::word_bytes + w];
+    }
+spread_gelu:
+    for (unsigned n = 0; n < GELU_BYTES; n++) {
+#pragma HLS PIPELINE II = 1
+        const ap_int<8> value = byte_of<C>(words[n / C::word_bytes], n % C::word_bytes);
+        for (unsigned lane = 0; lane < C::lanes; lane++) {
 #pragma HLS UNROLL
-            table[w * C::word_bytes + b] = byte_of<C>(word, b);
+            table.entry[lane][n] = value;
         }
     }
 }

@@ -20,10 +20,13 @@ template <class C> struct NormTable {
 };
 
 template <class C> void load_norm(const word_t<C> *memory, NormTable<C> &table) {
+    ap_uint<64> entries[C::width];
+#pragma HLS ARRAY_PARTITION variable = entries cyclic factor = 4
+    load_eights<C, C::width>(memory, C::norm_at, entries);
 load_norm:
     for (unsigned c = 0; c < C::width; c++) {
 #pragma HLS PIPELINE II = 1
-        const ap_uint<64> bits = eight_bytes<C>(memory, C::norm_at + RECORD_BYTES * c);
+        const ap_uint<64> bits = entries[c];
         table.gamma[c] = ap_int<16>(ap_uint<16>(bits.range(15, 0)));
         table.beta[c] = ap_int<32>(ap_uint<32>(bits.range(63, 32)));
     }

@@ -84,20 +84,26 @@ inline Record record_of(ap_uint<64> bits) {
     return record;
 }
 
-// Eight bytes at byte address `at`, a multiple of eight.
-template <class C> ap_uint<64> eight_bytes(const word_t<C> *memory, unsigned at) {
-#pragma HLS INLINE
-    if (C::word_bytes >= RECORD_BYTES) {
-        const word_t<C> word = memory[at / C::word_bytes];
-        const unsigned low = 8 * (at % C::word_bytes);
-        return ap_uint<64>(word >> low);
-    }
-    ap_uint<64> bits = 0;
-    for (unsigned part = 0; part < RECORD_BYTES / C::word_bytes; part++) {
+// COUNT groups of eight bytes from byte address `at` on, in one burst: every word is read once.
+template <class C, unsigned COUNT>
+void load_eights(const word_t<C> *memory, unsigned at, ap_uint<64> out[COUNT]) {
+    const unsigned of_word = C::word_bytes >= RECORD_BYTES ? C::word_bytes / RECORD_BYTES : 1;
+    const unsigned words = C::word_bytes >= RECORD_BYTES ? 1 : RECORD_BYTES / C::word_bytes;
+    ap_uint<64> partial = 0;
+eights:
+    for (unsigned w = 0; w < ceil_div(COUNT * RECORD_BYTES, C::word_bytes); w++) {
+#pragma HLS PIPELINE II = 1
+        const word_t<C> word = memory[at / C::word_bytes + w];
+        partial = words == 1 ? ap_uint<64>(word)
+                             : ap_uint<64>((partial >> (8 * C::word_bytes % 64)) |
+                                           (ap_uint<64>(word) << (64 - 8 * C::word_bytes % 64)));
+        for (unsigned part = 0; part < of_word; part++) {
 #pragma HLS UNROLL
-        bits |= ap_uint<64>(memory[at / C::word_bytes + part]) << (8 * C::word_bytes * part);
+            const unsigned number = w / words * of_word + part;
+            if ((w + 1) % words == 0 && number < COUNT)
+                out[number] = of_word == 1 ? partial : ap_uint<64>(word >> (64 * part));
+        }
     }
-    return bits;
 }
 
 } // namespace m3vit

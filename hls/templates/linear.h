@@ -24,10 +24,13 @@ void load_panel(const word_t<C> *memory, unsigned at, unsigned panel,
                 Panels<C, PANELS, STEPS> &store, Scales<C, PANELS> &scales) {
 #pragma HLS INLINE
     typedef Layout<C> L;
+    ap_uint<64> records[L::panel];
+#pragma HLS ARRAY_PARTITION variable = records cyclic factor = 4
+    load_eights<C, L::panel>(memory, at, records);
 records:
     for (unsigned column = 0; column < L::panel; column++) {
 #pragma HLS PIPELINE II = 1
-        const Record record = record_of(eight_bytes<C>(memory, at + RECORD_BYTES * column));
+        const Record record = record_of(records[column]);
         store.bias[panel][column] = record.bias;
         scales.factor[panel][column] = record.factor;
         scales.flags[panel][column] = record.flags;

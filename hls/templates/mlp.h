@@ -48,11 +48,12 @@ template <class C, class I, class O> void mlp(const word_t<C> *memory, I &in, O 
     Beat<C> rows[C::tokens][Layout<C>::width_beats];
     Plan<C> plan;
     NormTable<C> norm;
-    ap_int<8> gelu_table[GELU_BYTES];
+    GeluTable<C> gelu_table;
 #pragma HLS AGGREGATE variable = store
 #pragma HLS AGGREGATE variable = rows
 #pragma HLS BIND_STORAGE variable = store type = ram_2p impl = uram
 #pragma HLS BIND_STORAGE variable = rows type = ram_2p impl = uram
+#pragma HLS ARRAY_PARTITION variable = gelu_table.entry complete dim = 1
 #pragma HLS ARRAY_PARTITION variable = norm.gamma cyclic factor = C::lanes
 #pragma HLS ARRAY_PARTITION variable = norm.beta cyclic factor = C::lanes
     load_gelu<C>(memory, gelu_table);

@@ -30,12 +30,13 @@ void moe(const word_t<C> *memory, unsigned task, I &in, O &out) {
     NormTable<C> norm;
     GatePanels<C> router;
     GateScales<C> scales;
-    ap_int<8> gelu_table[GELU_BYTES];
+    GeluTable<C> gelu_table;
 #pragma HLS AGGREGATE variable = store
 #pragma HLS AGGREGATE variable = rows
 #pragma HLS BIND_STORAGE variable = store type = ram_2p impl = uram
 #pragma HLS BIND_STORAGE variable = rows type = ram_2p impl = uram
 #pragma HLS ARRAY_PARTITION variable = plan.count complete
+#pragma HLS ARRAY_PARTITION variable = gelu_table.entry complete dim = 1
 #pragma HLS ARRAY_PARTITION variable = norm.gamma cyclic factor = C::lanes
 #pragma HLS ARRAY_PARTITION variable = norm.beta cyclic factor = C::lanes
 #pragma HLS ARRAY_PARTITION variable = router.weight complete dim = 2

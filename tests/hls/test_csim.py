@@ -90,7 +90,7 @@ def test_a_changed_weight_is_found_and_named(moe: Csim, tmp_path: Path) -> None:
 
 def test_one_token_with_every_expert_on_the_full_array(tmp_path: Path) -> None:
     layer = random_layer(machine="zcu104", tokens=1, width=64, experts=3, top_k=3, seed=2)
-    program = compiled(layer, tmp_path / "p", Parallelism(unroll=8, lanes=8))
+    program = compiled(layer, tmp_path / "p", Parallelism(unroll=8, lanes=8, word_bytes=32))
     check(program, [random_residual(layer, seed) for seed in range(3)], [0, 1, 2])
 
 
@@ -116,6 +116,7 @@ def router(tokens: int, width: int, experts: int, top_k: int) -> HlsLayer:
     return router_layer("block1.gate", machine, tokens=tokens, top_k=top_k, gates=gates)
 
 
+@pytest.mark.slow
 def test_gate_of_more_experts_than_a_panel_holds(tmp_path: Path) -> None:
     layer = router(tokens=6, width=64, experts=30, top_k=8)
     program = compiled(layer, tmp_path / "p")

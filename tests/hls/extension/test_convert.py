@@ -35,23 +35,37 @@ def network(**layers: torch.nn.Module) -> torch.nn.Sequential:
     return result
 
 
-def test_dense_and_mixture_blocks_predict_the_golden_integers(tmp_path: Path) -> None:
-    moe, mlp = random_layer(), random_layer(moe=False)
-    model = network(mlp=module_of(mlp), moe=module_of(moe, task=1))
-    converted = convert(model, (moe.tokens, moe.width), tmp_path / "p")
+def predicts_golden(model: torch.nn.Sequential, images: np.ndarray, path: Path) -> None:
+    converted = convert(model, images.shape[1:], path)
     converted.compile()
-    images = np.stack([random_residual(moe, seed) for seed in range(3)]).astype(np.float32)
     wanted = model(torch.from_numpy(images)).numpy()
     for _ in range(2):  # nothing is left of the first pass
         assert np.array_equal(converted.predict(images).reshape(wanted.shape), wanted)
+
+
+def test_a_mixture_predicts_the_golden_integers(tmp_path: Path) -> None:
+    moe = random_layer()
+    images = np.stack([random_residual(moe, seed) for seed in range(3)]).astype(np.float32)
+    predicts_golden(network(moe=module_of(moe, task=1)), images, tmp_path / "p")
+
+
+@pytest.mark.slow
+def test_dense_and_mixture_blocks_predict_the_golden_integers(tmp_path: Path) -> None:
+    moe, mlp = random_layer(), random_layer(moe=False)
+    images = np.stack([random_residual(moe, seed) for seed in range(3)]).astype(np.float32)
+    predicts_golden(network(mlp=module_of(mlp), moe=module_of(moe)), images, tmp_path / "p")
+
+
+def test_projects_are_for_the_board_with_weights_over_axi(tmp_path: Path) -> None:
+    moe, mlp = random_layer(), random_layer(moe=False)
+    convert(network(mlp=module_of(mlp), moe=module_of(moe)), (9, 32), tmp_path / "p").write()
     top = (tmp_path / "p" / "firmware" / "blocks.cpp").read_text()
     assert "INTERFACE m_axi port=memory2 bundle=memory2" in top
     assert "INTERFACE m_axi port=memory3 bundle=memory3" in top and "bram" not in top
     assert "m3vit::mlp_layer<layer2_t, config2>(input_1, layer2_out, memory2);" in top
-    assert (
-        "typedef nnet::array<ap_int<18>, 32*1> input_t;"
-        in (tmp_path / "p" / "firmware" / "defines.h").read_text()
-    )
+    assert "m3vit::moe_layer<result_t, config3>(layer2_out, layer3_out, memory3);" in top
+    defines = (tmp_path / "p" / "firmware" / "defines.h").read_text()
+    assert "typedef nnet::array<ap_int<18>, 32*1> input_t;" in defines
     project = (tmp_path / "p" / "project.tcl").read_text()
     assert 'set part "xczu7ev-ffvc1156-2-e"' in project and "set clock_period 3.33" in project
 
@@ -69,11 +83,8 @@ def test_the_gate_converts_with_its_own_types(tmp_path: Path) -> None:
 def test_the_gate_predicts_the_golden_choices(tmp_path: Path) -> None:
     gate = gate_layer_of(random_layer())
     model = network(gate=module_of(gate, task=2))
-    converted = convert(model, (9, 32), tmp_path / "p")
-    converted.compile()
     images = np.random.default_rng(0).integers(-128, 128, (3, 9, 32)).astype(np.float32)
-    wanted = model(torch.from_numpy(images)).numpy()
-    assert np.array_equal(converted.predict(images).reshape(wanted.shape), wanted)
+    predicts_golden(model, images, tmp_path / "p")
 
 
 def test_registering_changes_no_other_backend(tmp_path: Path) -> None:
