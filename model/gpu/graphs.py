@@ -20,17 +20,20 @@ class Graphs(Generic[Result]):
     """``function(inputs, task)``, recorded at the first call of every shape and task.
 
     Replays share one memory pool.  A result is overwritten by the next call with the same shape
-    and task: read it before.  Away from CUDA devices calls go straight through.
+    and task: read it before.  Away from CUDA devices, and for functions that are not
+    ``recordable``, calls go straight through.
     """
 
-    def __init__(self, function: Callable[[Tensor, int], Result]) -> None:
-        self._function = function
+    def __init__(
+        self, function: Callable[[Tensor, int], Result], *, recordable: bool = True
+    ) -> None:
+        self._function, self._recordable = function, recordable
         self._recorded: dict[tuple[tuple[int, ...], int], _Recorded[Result]] = {}
         self._pool: Any = None
 
     def __call__(self, inputs: Tensor, task: int) -> Result:
         """The function's result for ``inputs`` of any batch size."""
-        if inputs.device.type != "cuda":
+        if inputs.device.type != "cuda" or not self._recordable:
             return self._function(inputs, task)
         key = (tuple(inputs.shape), task)
         if key not in self._recorded:

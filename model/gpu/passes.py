@@ -20,7 +20,8 @@ Pass: TypeAlias = Callable[[Tensor, int], Encoded]
 
 def prepare_integers(package: Package, device: torch.device) -> Pass:
     """The package's integers, recorded as a CUDA graph for every task."""
-    return Graphs(IntegerEncoder(model_of(package), device))
+    encoder = IntegerEncoder(model_of(package), device)
+    return Graphs(encoder, recordable=encoder.kernels.recordable)
 
 
 def float_pass(
@@ -42,7 +43,7 @@ def float_pass(
             lost = torch.zeros((), dtype=torch.int64, device=tiles.device)
             return Encoded(codes.to(torch.int16), lost, {})
 
-        return Graphs(encode)
+        return Graphs(encode, recordable=encoder.kernels.recordable)
 
     return prepare
 

@@ -99,6 +99,8 @@ class Kernels:
     """One implementation of everything; the docstrings are those of ``plain``."""
 
     name: str
+    recordable: bool
+    """Whether CUDA graphs can hold them: nothing waits for numbers on the host."""
     route: Callable[[Tensor, Tensor, Tensor, int], Routing]
     sort_pairs: Callable[[Tensor, int], Plan]
     expand: Callable[[Tensor, FloatLinear, Plan, int], Tensor]

@@ -122,4 +122,4 @@ def ours(layer: Layer, kernels: Kernels) -> Variant:
         hidden = kernels.expand(x, first, plan, layer.top_k)
         return kernels.combine(kernels.contract(hidden, second, plan, routing.weights), residual)
 
-    return Variant(name=f"ours ({kernels.name})", run=run, recordable=kernels.name == "Triton")
+    return Variant(name=f"ours ({kernels.name})", run=run, recordable=kernels.recordable)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 
 import torch
 from torch import Tensor
 
 from m3vit.hw.config import ModelConfig
-from m3vit.hw.cost.macs import encoder_macs
+from m3vit.hw.cost.macs import encoder_macs, head_macs
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.records import Evidence, ResultRecord, figure
 from m3vit.model.gpu.bench.baselines import Variant
@@ -19,6 +20,7 @@ from m3vit.model.gpu.bench.recording import recorded
 from m3vit.model.gpu.bench.statistics import Timing
 from m3vit.model.gpu.bench.timing import Call, count_launches, measure, rotation
 from m3vit.model.gpu.float_encoder import FloatEncoder, Mixture
+from m3vit.model.gpu.graphs import Graphs
 from m3vit.model.gpu.integer_encoder import IntegerEncoder
 from m3vit.model.gpu.moe_layer import MoeLayer
 from m3vit.model.network import M3ViT
@@ -33,6 +35,8 @@ class EncoderResult:
 
     config: ModelConfig
     task: str
+    macs: int
+    """Of one image."""
     variant: str
     batch: int
     timing: Timing
@@ -47,7 +51,7 @@ class EncoderResult:
         measured = partial(figure, evidence=Evidence.MEASURED, source=source)
         figures = {
             "tokens": figure("tokens", self.config.tokens, Evidence.MODELLED),
-            "macs": figure("macs", encoder_macs(self.config), Evidence.MODELLED),
+            "macs": figure("macs", self.macs, Evidence.MODELLED),
             "latency_ms": measured("latency_ms", self.timing.median_ms / self.batch),
         }
         if self.energy is not None:
@@ -73,6 +77,7 @@ def bench_floats(
     network = M3ViT(config).eval()
     encoder = FloatEncoder(network, setting.device, setting.kind, setting.kernels)
     inputs = rotation(partial(_images, config, batch, setting.device))
+    own = dict(encoder.mixtures)
     for number, (name, recordable, mixtures) in enumerate(_ways(encoder, setting)):
         encoder.mixtures = mixtures
         try:
@@ -84,6 +89,8 @@ def bench_floats(
             say(f"{config.name}, batch {batch}: {name} does not run here: {error}")
         else:
             yield result
+    encoder.mixtures = dict(own)
+    yield from _whole(encoder, inputs, setting, meter)
     twin = config.dense_twin()
     dense = FloatEncoder(M3ViT(twin).eval(), setting.device, setting.kind, setting.kernels)
     call = partial(_features, dense)
@@ -102,10 +109,36 @@ def bench_integers(
         codes = torch.randint(-128, 128, shape, generator=generator, dtype=torch.int8)
         return codes.to(setting.device)
 
-    recordable = setting.kernels.name == "Triton"
     call = partial(_integers, encoder)
     inputs = rotation(make)
-    return _measured(model.config, "int8 ours", call, inputs, recordable, setting, meter)
+    return _measured(
+        model.config, "int8 ours", call, inputs, setting.kernels.recordable, setting, meter
+    )
+
+
+def _whole(
+    encoder: FloatEncoder, inputs: Sequence[Tensor], setting: Setting, meter: Meter | None
+) -> Iterator[EncoderResult]:
+    """Ours with the task changing at every call, and ours with the first task's head."""
+    config, kind, recordable = encoder.config, _kind(setting), setting.kernels.recordable
+    graphs = Graphs(encoder.features, recordable=recordable)
+    for task in range(len(config.tasks)):
+        graphs(inputs[0], task)  # recorded before the clock runs
+    turns = cycle(range(len(config.tasks)))
+
+    def switching(images: Tensor) -> Tensor:
+        return graphs(images, next(turns))
+
+    # Not recorded again: the graphs are inside the call, which copies the images into them.
+    name = f"{kind} ours, another task at every call"
+    yield _measured(config, name, switching, inputs, False, setting, meter)
+    head = head_macs(config, config.tasks[0])
+    call, name = partial(_prediction, encoder), f"{kind} ours, encoder and head"
+    yield _measured(config, name, call, inputs, recordable, setting, meter, head)
+
+
+def _prediction(encoder: FloatEncoder, images: Tensor) -> Tensor:
+    return encoder.predict(images, 0)
 
 
 def _kind(setting: Setting) -> str:
@@ -150,6 +183,7 @@ def _measured(
     recordable: bool,
     setting: Setting,
     meter: Meter | None,
+    extra_macs: int = 0,
 ) -> EncoderResult:
     on_gpu = setting.device.type == "cuda"
     if on_gpu:
@@ -167,6 +201,7 @@ def _measured(
     return EncoderResult(
         config=config,
         task=config.task_names[0],
+        macs=encoder_macs(config) + extra_macs,
         variant=name,
         batch=len(inputs[0]),
         timing=timing,

@@ -13,6 +13,7 @@ from m3vit.model.kernels.interface import Kernels
 
 KERNELS = Kernels(
     name="Triton",
+    recordable=True,
     route=route,
     sort_pairs=sort_pairs,
     expand=expand,

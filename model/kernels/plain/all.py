@@ -11,6 +11,7 @@ from m3vit.model.kernels.plain.sort import sort_pairs
 
 KERNELS = Kernels(
     name="plain torch",
+    recordable=False,
     route=route,
     sort_pairs=sort_pairs,
     expand=expand,

@@ -21,6 +21,12 @@ def test_without_cuda_every_call_reaches_the_function() -> None:
 
 
 @pytest.mark.gpu
+def test_what_cannot_be_recorded_is_called() -> None:
+    graphs = Graphs(lambda inputs, task: float(inputs.sum()), recordable=False)
+    assert graphs(torch.ones(3, device="cuda"), 0) == 3.0
+
+
+@pytest.mark.gpu
 def test_replays_follow_inputs_batches_and_tasks() -> None:
     weight = torch.randn(8, 8, device="cuda")
     graphs = Graphs(lambda inputs, task: inputs @ weight + task)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from m3vit.host import cli
 from m3vit.hw.config import ModelConfig
+from m3vit.hw.cost.macs import encoder_macs, head_macs
 from m3vit.hw.errors import ConfigurationError, DeviceError
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.records import Evidence, ResultRecord
@@ -90,7 +91,7 @@ def test_a_baseline_that_does_not_run_is_named_and_left_out() -> None:
     assert len(result.rows) == 5
     assert "failing does not run here: expected bfloat16" in layer_table([result])
     found = list(bench_floats(MICRO, 1, chosen, None, said.append))
-    assert len(found) == 5 and not any("failing" in one.variant for one in found)
+    assert len(found) == 7 and not any("failing" in one.variant for one in found)
     assert len(said) == 1 and "failing does not run here" in said[0]
     assert "not measured" in encoder_table(found)
 
@@ -147,7 +148,9 @@ def test_a_session_gives_records_and_a_table(tmp_path: Path) -> None:
         for line in path.read_text().splitlines()
         if "m3vit-record-1" in line
     ]
-    assert len(records) == 2 * 6
+    assert len(records) == 2 * 8
+    work = {record.value("macs") for record in records if "and head" in record.device}
+    assert work == {encoder_macs(MICRO) + head_macs(MICRO, MICRO.tasks[0])}
     assert {record.model for record in records} == {"micro", "micro-dense"}
     for record in records:
         latency = record.figures["latency_ms"]
