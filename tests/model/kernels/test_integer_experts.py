@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from m3vit.hw.golden.expert import add_dense, add_experts, all_hidden
 from m3vit.hw.golden.linear import linear8
@@ -63,6 +65,20 @@ def test_experts_equal_golden(name: str, case: str) -> None:
     h, x18 = operands(len(indices), seed=5)
     weights = np.random.default_rng(6).integers(0, 65536, indices.shape)
     assert_mixture_equal(name, mlp, indices, weights, h, x18)
+
+
+@BOTH
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_any_routing_of_any_size_equals_golden(name: str, data: st.DataObject) -> None:
+    experts = data.draw(st.integers(1, 12))
+    top_k = data.draw(st.integers(1, min(8, experts)))
+    row = st.permutations(range(experts)).map(lambda order: order[:top_k])
+    chosen = data.draw(st.lists(row, min_size=1, max_size=20))
+    weights = np.random.default_rng(len(chosen)).integers(0, 65536, (len(chosen), top_k))
+    h, x18 = operands(len(chosen), seed=experts, spread=131000)
+    indices = torch.tensor(chosen, dtype=torch.int32)
+    assert_mixture_equal(name, block_mlp(experts, top_k), indices, weights, h, x18)
 
 
 @BOTH
