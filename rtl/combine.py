@@ -37,7 +37,7 @@ def contribution(groups: int, columns: int) -> data.StructLayout:
 
 
 class Combine(Component):
-    """Two residual words of C channels a cycle, G cycles a pair.
+    """Two residual words of C channels a cycle, G + 1 cycles a pair (one to compare tokens).
 
     In cycle i member 0 takes the word of group i and member 1 that of group i + 1 mod G, so that
     the two words lie in different banks for any two tokens.
@@ -85,15 +85,17 @@ class Combine(Component):
         m = Module()
         m.submodules.queue = queue = Fifo(width=self.layout.size, depth=self.depth)
         head = data.View(self.layout, queue.r_data)
-        step, go = Signal(range(self.groups)), Signal()
+        step, go, checked = Signal(range(self.groups)), Signal(), Signal()
         final = step == self.groups - 1
         m.d.comb += [
             queue.w_valid.eq(self.w_valid),
             self.w_ready.eq(queue.w_ready),
             queue.w_data.eq(self.w_data),
-            go.eq(queue.r_valid & self.grant & ~self._clash(m, head, go & final)),
+            go.eq(checked & self.grant),
             queue.r_ready.eq(go & final),
         ]
+        clash = self._clash(m, head, go & final)
+        m.d.sync += checked.eq(queue.r_valid & ~clash & ~(go & final))
         with m.If(go):
             m.d.sync += step.eq(Mux(final, 0, step + 1))
         counts = [self._member(m, member, head, step, final, go) for member in range(2)]

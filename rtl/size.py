@@ -22,6 +22,7 @@ from m3vit.rtl.axi_read import AxiRead
 from m3vit.rtl.axi_write import AxiWrite
 from m3vit.rtl.column import FIELD_BITS
 from m3vit.rtl.combine import Combine
+from m3vit.rtl.counters import Counters
 from m3vit.rtl.gate_bank import GateBank
 from m3vit.rtl.gelu import Gelu
 from m3vit.rtl.group import Group
@@ -121,6 +122,7 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
         "plan": Block(make=lambda m: PlanStore(**_limits(m))),
         "lists": Block(make=lambda m: ExpertLists(**_limits(m))),
         "registers": Block(make=Registers),
+        "counters": Block(make=lambda m: Counters()),
         "axi_read": Block(
             make=lambda m: AxiRead(data_bits=m.port_bits), times=lambda m: m.memory_ports
         ),
