@@ -33,6 +33,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "compare": ("m3vit.host.verbs.compare", "one table of all machines, with evidence"),
         "hls": ("m3vit.hls.verbs.hls", "layers as Vitis HLS kernels: C simulation, reports"),
         "registers": ("m3vit.hw.verbs.registers", "the register table as text, JSON or C"),
+        "rtl": ("m3vit.rtl.verbs.rtl", "the accelerator's Verilog for a machine"),
         "simulate": ("m3vit.sim.verbs.simulate", "experts on near-memory and loading machines"),
         "sweep": ("m3vit.sim.verbs.sweep", "many simulations from one file, resumable"),
         "dram": ("m3vit.sim.verbs.dram", "a memory trace through simulated DRAM channels"),

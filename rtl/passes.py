@@ -94,15 +94,16 @@ Pass = data.StructLayout(
 """One pass.
 
 pairs, first_pair: pairs streamed, number of the first; tokens: tokens of the operation (an odd tail
-has no member 1); first_token: added to token numbers on the way to RES.  gather: token numbers come
-from the list in ``buffer``.  channel: operand channel / 8 (query block: step; probabilities: column tile);
-row: (channel / 128) * T, of SCORE its first row.  address: ring word or K/V tile number;
+has no member 1); first_token: added to token numbers on the way to RES. gather: token numbers come
+from the list in ``buffer``. channel: operand channel / 8 (query block: step; probabilities: column
+tile); row: (channel / 128) * T, of SCORE its first row. address: ring word or K/V tile number;
 parameters: the panel's records lie in front of the tile, at ``address``; release: the ring may be
-reused up to the end of this tile once the pass is issued.  first, last: of an accumulation.
-column: destination channel / 16 of group 0 (V and K: inside the head), group_step the same from
-group to group; units from ``limit`` on do not exist.  key: key or value tile; half: of SCORE and
-the query block.  wait_query: the query block must be loaded.  number: of its results, if ``last``; score passes have their own numbers.
-publish: its last pair completes the residual up to there.  end: the last pass of a block of scores.
+reused up to the end of this tile once the pass is issued. first, last: of an accumulation. column:
+destination channel / 16 of group 0 (V and K: inside the head), group_step the same from group to
+group; units from ``limit`` on do not exist. key: key or value tile; half: of SCORE and the query
+block. wait_query: the query block must be loaded. number: of its results, if ``last``; score passes
+have their own numbers. publish: its last pair completes the residual up to there. end: the last
+pass of a block of scores.
 """
 
 GemmJob = data.StructLayout(

@@ -1,0 +1,340 @@
+"""The machine behind its registers: command list, fetch, sequencer, units, memory ports."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.machine import MachineConfig
+from m3vit.rtl.axi_bursts import ADDRESS_BITS
+from m3vit.rtl.axi_read import AxiRead, read_ports
+from m3vit.rtl.axi_write import AxiWrite, write_ports
+from m3vit.rtl.command_list import CommandList
+from m3vit.rtl.core import Core
+from m3vit.rtl.dma import Dma
+from m3vit.rtl.engine import connect
+from m3vit.rtl.fetch import Fetch
+from m3vit.rtl.gate_server import GateServer
+from m3vit.rtl.library import shared
+from m3vit.rtl.lists import ExpertLists
+from m3vit.rtl.norm_server import NormServer
+from m3vit.rtl.plan import PlanStore
+from m3vit.rtl.sequencer import CONSTANTS, Sequencer
+from m3vit.rtl.tables import Tables
+
+READS, PORT_BITS = 2, 128
+"""Read ports: weights, and commands with DMA."""
+
+
+class Machine(Component):
+    """Ports: AXI4 masters ``m<i>_axi_``; ``start`` with its operands; ``finished``, ``failed``
+    with ``error`` and ``index``; counters of events.
+    """
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.machine = machine
+        ports: dict[str, Any] = {}
+        for number in range(READS):
+            for name, member in read_ports(PORT_BITS).items():
+                ports[name.replace("m_axi", f"m{number}_axi")] = member
+        for name, member in write_ports(PORT_BITS).items():
+            ports[name.replace("m_axi", "m0_axi")] = member
+        super().__init__(
+            {
+                **ports,
+                "start": In(1),
+                "trace": In(1),
+                "task": In(8),
+                "bases": In(data.ArrayLayout(ADDRESS_BITS, 4)),
+                "command_address": In(ADDRESS_BITS),
+                "command_count": In(16),
+                "hold": In(1),
+                "quiet": Out(1),
+                "finished": Out(1),
+                "failed": Out(1),
+                "error": Out(8),
+                "end_status": Out(8),
+                "index": Out(9),
+                "block": Out(8),
+                "read_error": Out(1),
+                "write_error": Out(1),
+                "array_busy": Out(1),
+                "starved": Out(1),
+                "ring_full": Out(1),
+                "beats_read": Out(2),
+                "beat_written": Out(1),
+                "experts_loaded": Out(16),
+                "saturations": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Units and the wires between them."""
+        m = Module()
+        machine = self.machine
+        self.core, self.fetch = Core(machine), Fetch(machine)
+        self.sequencer, self.dma = Sequencer(machine), Dma(machine)
+        self.list, self.norm = CommandList(), NormServer(machine)
+        self.gate, self.tables = GateServer(machine), Tables(machine)
+        sizes = {
+            "max_tokens": machine.max_tokens,
+            "max_experts": machine.max_experts,
+            "top_k": machine.max_top_k,
+        }
+        self.plan, self.lists = PlanStore(**sizes), ExpertLists(**sizes)
+        for name in "core fetch sequencer dma list norm gate tables plan lists".split():
+            m.submodules[name] = getattr(self, name)
+        self._commands(m)
+        self._weights(m)
+        self._memory(m)
+        self._residual(m)
+        self._activations(m)
+        self._experts(m)
+        self._status(m)
+        return m
+
+    def _commands(self, m: Module) -> None:
+        fetch, sequencer, listed = self.fetch, self.sequencer, self.list
+        m.d.comb += [
+            listed.start.eq(self.start),
+            listed.from_address.eq(self.command_address),
+            listed.count.eq(self.command_count),
+            listed.index0.eq(fetch.index),
+            listed.index1.eq(sequencer.index),
+            fetch.word.eq(listed.word0),
+            sequencer.word.eq(listed.word1),
+            fetch.start.eq(listed.done),
+            sequencer.start.eq(listed.done),
+            sequencer.trace.eq(self.trace),
+            sequencer.count.eq(self.command_count),
+            fetch.base.eq(self.bases[0]),
+            fetch.task.eq(self.task),
+            fetch.plans.eq(sequencer.plans),
+            fetch.live.eq(self.plan.live),
+        ]
+        connect(m, sequencer.gemm, self.core.gemm)
+        connect(m, sequencer.attention, self.core.attention)
+        names = (*CONSTANTS, "score_shift", "gain", "gain_shift")
+        m.d.comb += [getattr(self.core, name).eq(getattr(sequencer, name)) for name in names]
+
+    def _weights(self, m: Module) -> None:
+        """The weights' port: beats of 128 bits to 64 bytes."""
+        fetch = self.fetch
+        port = self._read_port(m, 0)
+        word, count = Signal(512, reset_less=True), Signal(3)
+        beats: Any = self.core.beats
+        gives = beats.valid & beats.ready
+        m.d.comb += [
+            port["valid"].eq(fetch.valid),
+            fetch.ready.eq(port["ready"]),
+            port["address"].eq(fetch.address),
+            port["beats"].eq(fetch.beats),
+            beats.valid.eq(count == 4),
+            beats.payload.eq(word),
+            port["data_ready"].eq((count != 4) | gives),
+        ]
+        takes = port["data_valid"] & port["data_ready"]
+        m.d.sync += count.eq(Mux(gives, 0, count) + takes)
+        with m.If(takes):
+            m.d.sync += word.eq(Cat(word[PORT_BITS:], port["data"]))
+
+    def _read_port(self, m: Module, number: int) -> dict[str, Signal]:
+        block = AxiRead(data_bits=PORT_BITS)
+        ports = {
+            name: Signal(member.shape, name=f"read{number}_{name}")
+            for name, member in block.signature.members.items()
+            if not name.startswith("m_axi")
+        }
+        outer = {
+            name: getattr(self, name.replace("m_axi", f"m{number}_axi"))
+            for name in read_ports(PORT_BITS)
+        }
+        m.submodules[f"read{number}"] = shared(block, **ports, **outer)
+        m.d.comb += ports["hold"].eq(self.hold)
+        self._ports = {**getattr(self, "_ports", {}), f"read{number}": ports}
+        return ports
+
+    def _memory(self, m: Module) -> None:
+        """The other port reads commands, then rows; one writes."""
+        dma, listed, port = self.dma, self.list, self._read_port(m, 1)
+        first = listed.valid
+        m.d.comb += [
+            port["valid"].eq(listed.valid | dma.read_valid),
+            listed.ready.eq(port["ready"]),
+            dma.read_ready.eq(port["ready"] & ~first),
+            port["address"].eq(Mux(first, listed.address, dma.read_address)),
+            port["beats"].eq(Mux(first, listed.beats, dma.read_beats)),
+            port["data_ready"].eq(listed.busy | dma.data_ready),
+            listed.data_valid.eq(port["data_valid"]),
+            listed.data.eq(port["data"]),
+            dma.data_valid.eq(port["data_valid"] & ~listed.busy),
+            dma.data.eq(port["data"]),
+            dma.word.eq(self.sequencer.word),
+            Value.cast(dma.bases).eq(Value.cast(self.bases)),
+            dma.start.eq(self.sequencer.dma_start),
+            self.sequencer.dma_busy.eq(dma.busy),
+            dma.tokens.eq(self.sequencer.tokens),
+            dma.half_tokens.eq(self.sequencer.half_tokens),
+        ]
+        self._write_port(m)
+
+    def _write_port(self, m: Module) -> None:
+        block, dma = AxiWrite(data_bits=PORT_BITS), self.dma
+        ports = {
+            name: Signal(member.shape, name=f"write_{name}")
+            for name, member in block.signature.members.items()
+            if not name.startswith("m_axi")
+        }
+        outer = {
+            name: getattr(self, name.replace("m_axi", "m0_axi")) for name in write_ports(PORT_BITS)
+        }
+        m.submodules.write0 = shared(block, **ports, **outer)
+        self._ports["write"] = ports
+        m.d.comb += [
+            ports["valid"].eq(dma.write_valid),
+            dma.write_ready.eq(ports["ready"]),
+            ports["address"].eq(dma.write_address),
+            ports["beats"].eq(dma.write_beats),
+            ports["data_valid"].eq(dma.out_valid),
+            dma.out_ready.eq(ports["data_ready"]),
+            ports["data"].eq(dma.out),
+            dma.write_idle.eq(ports["idle"]),
+            ports["hold"].eq(self.hold),
+        ]
+
+    def _residual(self, m: Module) -> None:
+        """LayerNorm and DMA never run together: DMA waits for all."""
+        core, norm, dma = self.core, self.norm, self.dma
+        place = Value.cast(core.res_read_place)
+        m.d.comb += [
+            core.res_read.eq(norm.res_read | dma.res_read),
+            place.eq(Mux(norm.res_read, Value.cast(norm.res_place), Value.cast(dma.res_place))),
+            norm.res_ready.eq(core.res_read_ready),
+            dma.res_read_ready.eq(core.res_read_ready & ~norm.res_read),
+            norm.res_data.eq(core.res_data),
+            dma.res_data.eq(core.res_data),
+            core.res_write.eq(dma.res_write),
+            Value.cast(core.res_write_place).eq(Value.cast(dma.res_place)),
+            core.res_write_data.eq(dma.res_data_out),
+            dma.res_write_ready.eq(core.res_write_ready),
+        ]
+
+    def _activations(self, m: Module) -> None:
+        core, norm, dma, sequencer = self.core, self.norm, self.dma, self.sequencer
+        own = norm.xn_write
+        m.d.comb += [
+            core.xn_write.eq(own | dma.xn_write),
+            core.xn_write_bank.eq(Mux(own, norm.xn_bank, dma.bank)),
+            core.xn_write_row.eq(Mux(own, norm.xn_row, dma.row)),
+            core.xn_write_data.eq(Mux(own, norm.xn_data, dma.xn_data_out)),
+            core.xn_write_mask.eq(Mux(own, 0b1111, dma.xn_mask)),
+            norm.xn_ready.eq(core.xn_write_ready),
+            dma.xn_write_ready.eq(core.xn_write_ready & ~own),
+            core.xn_tokens.eq(Mux(sequencer.xn_ready, 0xFFF, norm.finished)),
+            core.publish_clear.eq(norm.done | self.start),
+            core.publish_all.eq(sequencer.publish_all),
+        ]
+        for store in ("xn", "qoh"):
+            m.d.comb += [
+                getattr(core, f"{store}_enable").eq(getattr(dma, f"{store}_enable")),
+                getattr(dma, f"{store}_ready").eq(getattr(core, f"{store}_ready")),
+                getattr(dma, f"{store}_data").eq(getattr(core, f"{store}_data0")),
+            ]
+            for name, value in (("bank", dma.bank), ("row0", dma.row), ("row1", dma.row)):
+                m.d.comb += getattr(core, f"{store}_{name}").eq(value)
+        self._norm(m)
+
+    def _norm(self, m: Module) -> None:
+        core, norm, sequencer, tables = self.core, self.norm, self.sequencer, self.tables
+        m.d.comb += [
+            norm.start.eq(sequencer.norm_start),
+            norm.tokens.eq(sequencer.tokens),
+            norm.half_tokens.eq(sequencer.half_tokens),
+            norm.width16.eq(sequencer.norm_width),
+            norm.epsilon.eq(sequencer.norm_epsilon),
+            norm.shift.eq(sequencer.norm_shift),
+            norm.published.eq(core.published),
+            sequencer.norm_busy.eq(norm.busy),
+            sequencer.published.eq(core.published),
+            norm.table_we.eq(tables.norm_we),
+            norm.table_channel.eq(tables.norm_channel),
+            norm.table_entry.eq(tables.norm_entry),
+            tables.start.eq(sequencer.table_start),
+            tables.gelu.eq(sequencer.table_gelu),
+            tables.address.eq(sequencer.table_address),
+            tables.channels.eq(sequencer.table_channels),
+            tables.table_we.eq(core.table_we),
+            tables.table_word.eq(core.table_word),
+            sequencer.table_busy.eq(tables.busy),
+            core.gelu_we.eq(tables.gelu_we),
+            core.gelu_wa.eq(tables.gelu_wa),
+            core.gelu_wd.eq(tables.gelu_wd),
+        ]
+        connect(m, tables.tables, core.tables)
+
+    def _experts(self, m: Module) -> None:
+        core, gate, plan, lists = self.core, self.gate, self.plan, self.lists
+        sequencer = self.sequencer
+        connect(m, core.gate, gate.results)
+        entry: Any = core.entry
+        bits = lists.token_bits
+        m.d.comb += [
+            gate.start.eq(sequencer.gate_start),
+            gate.experts.eq(sequencer.gate_experts),
+            gate.top_k.eq(sequencer.gate_top_k),
+            gate.factor.eq(core.gate_factor),
+            gate.shift.eq(core.gate_shift),
+            plan.clear.eq(sequencer.gate_start),
+            plan.we.eq(gate.plan_we),
+            plan.token.eq(gate.plan_token),
+            plan.entry.eq(gate.plan_entry),
+            sequencer.gate_done.eq(plan.written == sequencer.tokens),
+            plan.ra.eq(Mux(self.dma.busy, self.dma.plan_token, lists.ra)),
+            lists.read.eq(plan.read),
+            self.dma.plan_entry.eq(plan.read),
+            lists.live.eq(plan.live),
+            lists.start.eq(sequencer.lists_start),
+            lists.tokens.eq(sequencer.tokens),
+            lists.experts.eq(sequencer.gate_experts),
+            sequencer.list_valid.eq(lists.valid),
+            sequencer.list_count.eq(lists.count),
+            sequencer.list_buffer.eq(lists.buffer),
+            lists.ready.eq(sequencer.list_ready),
+            sequencer.lists_exhausted.eq(lists.exhausted),
+            lists.pair.eq(core.list_pair),
+            lists.which.eq(core.list_buffer),
+            entry.token0.eq(lists.token[:bits]),
+            entry.token1.eq(lists.token[bits:]),
+            entry.weight0.eq(lists.weight[:16]),
+            entry.weight1.eq(lists.weight[16:]),
+        ]
+
+    def _status(self, m: Module) -> None:
+        sequencer, core = self.sequencer, self.core
+        ports = self._ports
+        m.d.comb += [
+            sequencer.jobs_idle.eq(core.jobs_idle),
+            sequencer.idle.eq(core.idle),
+            sequencer.settled.eq(core.settled),
+            self.finished.eq(sequencer.finished),
+            self.failed.eq(sequencer.failed),
+            self.error.eq(sequencer.error),
+            self.end_status.eq(sequencer.end_status),
+            self.index.eq(sequencer.index),
+            self.block.eq(sequencer.block),
+            self.read_error.eq(ports["read0"]["error"] | ports["read1"]["error"]),
+            self.write_error.eq(ports["write"]["error"]),
+            self.quiet.eq(Cat(port["quiet"] for port in ports.values()).all()),
+            self.array_busy.eq(core.busy),
+            self.starved.eq(core.starved),
+            self.ring_full.eq(core.ring_full),
+            self.beat_written.eq(self.m0_axi_wvalid & self.m0_axi_wready),
+            self.experts_loaded.eq(self.fetch.loaded),
+            self.saturations.eq(core.saturations),
+        ]
+        beats = [
+            getattr(self, f"m{n}_axi_rvalid") & getattr(self, f"m{n}_axi_rready")
+            for n in range(READS)
+        ]
+        m.d.comb += self.beats_read.eq(sum(beats[1:], beats[0]))

@@ -1,0 +1,202 @@
+"""NORM: tokens whose residual is complete through LayerNorm into XN."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.machine import MachineConfig
+from m3vit.rtl.activations import WORD_BITS, Activations
+from m3vit.rtl.fifo import Fifo
+from m3vit.rtl.layernorm import LayerNorm
+from m3vit.rtl.library import shared
+from m3vit.rtl.memory import Memory
+from m3vit.rtl.passes import TOKEN_BITS
+from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
+from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
+
+QUEUE = 128
+"""Words of XN that may wait for their bank."""
+
+
+class NormServer(Component):
+    """``start`` normalises ``tokens`` tokens of ``width16`` units of 16 channels; token t is read
+    when ``published`` > t.  ``finished`` tokens are complete in XN (cleared by ``start``).
+
+    Ports: side reader of RES, writer of XN, the table's write port, ``epsilon``, ``shift``.
+    """
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.machine = machine
+        self.size = machine.layernorm_lanes
+        self.parts = CHANNELS // self.size
+        row = len(Activations(machine).write_row)
+        super().__init__(
+            {
+                "start": In(1),
+                "tokens": In(TOKEN_BITS),
+                "half_tokens": In(TOKEN_BITS),
+                "width16": In(7),
+                "epsilon": In(32),
+                "shift": In(6),
+                "published": In(TOKEN_BITS),
+                "finished": Out(TOKEN_BITS),
+                "busy": Out(1),
+                "done": Out(1),
+                "res_read": Out(1),
+                "res_ready": In(1),
+                "res_place": Out(place_layout(machine)),
+                "res_data": In(RESIDUAL_WORD),
+                "xn_write": Out(1),
+                "xn_ready": In(1),
+                "xn_bank": Out(2),
+                "xn_row": Out(row),
+                "xn_data": Out(WORD_BITS),
+                "table_we": In(1),
+                "table_channel": In(12),
+                "table_entry": In(96),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Reader into a two-token buffer, player through the lanes, writer behind a queue."""
+        m = Module()
+        machine = self.machine
+        self.active = Signal()
+        m.d.comb += self.busy.eq(self.active)
+        depth = 1 << (machine.max_width // CHANNELS - 1).bit_length()
+        self.buffer = Memory(depth=2 * depth, width=RESIDUAL_WORD, style="distributed")
+        m.submodules.buffer = self.buffer
+        self.filled, self.side = Signal(range(3)), Signal()
+        self.room = Signal(range(QUEUE + 1), init=QUEUE)
+        played = self._play(m)
+        loaded = self._read(m)
+        m.d.sync += self.filled.eq(self.filled + loaded - played)
+        self._write(m)
+        with m.If(self.start):
+            m.d.sync += [self.active.eq(1), self.finished.eq(0)]
+        return m
+
+    def _read(self, m: Module) -> Value:
+        """A word a cycle unless its bank is busy; ``loaded`` with a token's last word."""
+        token, word, bank = Signal(TOKEN_BITS), Signal(7), Signal()
+        free = Signal(range(3), init=2)
+        here: Any = self.res_place
+        asks = self.active & (token < self.tokens) & (token < self.published) & (free != 0)
+        takes, last = asks & self.res_ready, word == self.width16 - 1
+        m.d.comb += [
+            self.res_read.eq(asks),
+            here.bank.eq(bank_of(word, token)),
+            here.row.eq(row_of(word, token, self.half_tokens)),
+        ]
+        with m.If(self.start):
+            m.d.sync += [token.eq(0), word.eq(0)]
+        with m.Elif(takes):
+            m.d.sync += word.eq(Mux(last, 0, word + 1))
+            with m.If(last):
+                m.d.sync += [token.eq(token + 1), bank.eq(~bank)]
+        m.d.sync += free.eq(free - (takes & last) + self.played)
+        late: Any = Cat(takes, takes & last, bank, word)
+        for stage in range(ResidualStore.LATENCY):
+            held = Signal(len(late), name=f"arrives{stage}")
+            m.d.sync += held.eq(late)
+            late = held
+        m.d.comb += [
+            self.buffer.we.eq(late[0]),
+            self.buffer.wa.eq(Cat(late[3:][: self.buffer.address_bits - 1], late[2])),
+            self.buffer.wd.eq(self.res_data),
+        ]
+        return late[1]
+
+    def _play(self, m: Module) -> Value:
+        """A buffered token through the lanes without a gap; ``played`` frees its buffer."""
+        self.played = Signal()
+        word, part, on = Signal(7), Signal(range(max(2, self.parts))), Signal()
+        last = on & (word == self.width16 - 1) & (part == self.parts - 1)
+        words = (self.width16 + 1) >> 1
+        begins = (self.filled != 0) & ~on & (self.room >= words)
+        with m.If(begins):
+            m.d.sync += [on.eq(1), word.eq(0), part.eq(0)]
+        with m.If(on):
+            m.d.sync += part.eq(Mux(part == self.parts - 1, 0, part + 1))
+            with m.If(part == self.parts - 1):
+                m.d.sync += word.eq(word + 1)
+            with m.If(last):
+                m.d.sync += [on.eq(0), self.side.eq(~self.side)]
+        m.d.comb += [
+            self.played.eq(last),
+            self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - 1], self.side)),
+        ]
+        leaves = Signal()
+        m.d.comb += leaves.eq(self.xn_write & self.xn_ready)
+        m.d.sync += self.room.eq(self.room + leaves - Mux(begins, words, 0))
+        valid, first, which = Signal(), Signal(), Signal(len(part))
+        m.d.sync += [valid.eq(on), first.eq(on & (word == 0) & (part == 0)), which.eq(part)]
+        self._lanes(m, valid, first, which)
+        return self.played
+
+    def _lanes(self, m: Module, valid: Value, first: Value, which: Value) -> None:
+        block = LayerNorm(size=self.size, max_width=self.machine.max_width)
+        self.y, self.y_valid = Signal(8 * self.size), Signal()
+        self.y_first = Signal()
+        width = self.size * 18
+        chunks = (self.width16 * self.parts)[: len(block.chunks)]
+        m.submodules.lanes = shared(
+            block,
+            x=self.buffer.rd0.word_select(which, width),
+            valid=valid,
+            first=first,
+            units=self.width16[: len(block.units)],
+            chunks=chunks,
+            epsilon=self.epsilon,
+            shift=self.shift,
+            bank=Signal(),
+            table_we=self.table_we,
+            table_bank=Signal(),
+            table_channel=self.table_channel[: len(block.table_channel)],
+            table_entry=self.table_entry,
+            y=self.y,
+            y_valid=self.y_valid,
+            y_first=self.y_first,
+        )
+
+    def _write(self, m: Module) -> None:
+        """Results to words of 32 channels; a token's last word may be half."""
+        pieces = 32 // self.size
+        word, piece = Signal(WORD_BITS, reset_less=True), Signal(range(pieces))
+        unit, full = Signal(8), Signal()
+        units = self.width16 * self.parts
+        last = unit == units - 1
+        m.submodules.queue = queue = Fifo(width=WORD_BITS, depth=QUEUE)
+        with m.If(self.y_valid):
+            m.d.sync += [
+                piece.eq(Mux(last, 0, piece + 1)),
+                unit.eq(Mux(last, 0, unit + 1)),
+                word.word_select(piece, 8 * self.size).eq(self.y),
+            ]
+        m.d.sync += full.eq(self.y_valid & (last | (piece == pieces - 1)))
+        token, at = Signal(TOKEN_BITS), Signal(7)
+        row = Signal(TOKEN_BITS + 5)
+        words = (self.width16 + 1) >> 1
+        ends = at == words - 1
+        leaves = self.xn_write & self.xn_ready
+        m.d.comb += [
+            queue.w_valid.eq(full),
+            queue.w_data.eq(word),
+            queue.r_ready.eq(self.xn_ready),
+            self.xn_write.eq(queue.r_valid),
+            self.xn_data.eq(queue.r_data),
+            self.xn_bank.eq(at[:2]),
+            self.xn_row.eq(row + token),
+        ]
+        with m.If(self.start):
+            m.d.sync += [token.eq(0), at.eq(0), row.eq(0)]
+        with m.Elif(leaves):
+            m.d.sync += at.eq(Mux(ends, 0, at + 1))
+            with m.If(at[:2] == 3):
+                m.d.sync += row.eq(row + self.tokens)
+            with m.If(ends):
+                m.d.sync += [row.eq(0), token.eq(token + 1), self.finished.eq(token + 1)]
+                with m.If(token == self.tokens - 1):
+                    m.d.comb += self.done.eq(1)
+                    m.d.sync += self.active.eq(0)

@@ -1,0 +1,159 @@
+"""The accelerator: registers, the machine behind them, resets, interrupt, counters."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib.wiring import Component, In, Out
+
+from m3vit.hw.error_codes import ErrorCode
+from m3vit.hw.machine import MachineConfig
+from m3vit.hw.registers import BASES
+from m3vit.rtl.axi_bursts import ADDRESS_BITS
+from m3vit.rtl.axi_lite import slave_ports
+from m3vit.rtl.axi_read import read_ports
+from m3vit.rtl.axi_write import write_ports
+from m3vit.rtl.machine import PORT_BITS, READS, Machine
+from m3vit.rtl.registers import COUNTER_BITS, Registers
+
+NAME = "m3vit"
+"""Of the top module."""
+
+RESET_CYCLES = 128
+"""Longer than any pipeline: registers without reset run empty."""
+
+
+class Top(Component):
+    """Ports: AXI4-Lite ``s_axi_``, AXI4 masters ``m<i>_axi_`` (see Machine), ``interrupt``."""
+
+    def __init__(self, machine: MachineConfig) -> None:
+        self.machine = machine
+        ports: dict[str, Any] = {**slave_ports(), "interrupt": Out(1)}
+        for number in range(READS):
+            for name, member in read_ports(PORT_BITS).items():
+                ports[name.replace("m_axi", f"m{number}_axi")] = member
+        for name, member in write_ports(PORT_BITS).items():
+            ports[name.replace("m_axi", "m0_axi")] = member
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """State of a run; the machine is held in reset before each."""
+        m = Module()
+        self.reset = Signal(init=1)
+        self.inner = Machine(self.machine)
+        m.submodules.machine = ResetInserter(self.reset)(self.inner)
+        m.submodules.registers = self.registers = Registers(self.machine)
+        self._ports(m)
+        self._run(m)
+        self._operands(m)
+        self._count(m)
+        return m
+
+    def _ports(self, m: Module) -> None:
+        for name, member in self.signature.members.items():
+            if name == "interrupt":
+                continue
+            other = getattr(self.registers if name.startswith("s_axi") else self.inner, name)
+            mine = getattr(self, name)
+            m.d.comb += other.eq(mine) if member.flow == In else mine.eq(other)
+
+    def _run(self, m: Module) -> None:
+        """IDLE, RESET (before a run), RUN; STOP ends what memory still owes."""
+        registers: Any = self.registers
+        inner: Any = self.inner
+        busy, done, failed = Signal(), Signal(), Signal()
+        self.busy, wait = busy, Signal(range(RESET_CYCLES))
+        memory = inner.read_error | inner.write_error
+        code = Mux(inner.read_error, ErrorCode.READ_ERROR, ErrorCode.WRITE_ERROR)
+        error, index = Signal(8), Signal(9)
+        m.d.comb += [
+            registers.status_idle.eq(~busy),
+            registers.status_busy.eq(busy),
+            registers.status_done.eq(done),
+            registers.status_error.eq(failed),
+            registers.error_code.eq(error),
+            registers.error_command.eq(index),
+            registers.command_index.eq(inner.index),
+            registers.status_block.eq(inner.block),
+        ]
+        with m.If(inner.finished):
+            m.d.sync += registers.status_end_status.eq(inner.end_status)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += self.reset.eq(1)
+                m.d.comb += inner.hold.eq(1)
+                with m.If(registers.control_start):
+                    m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), error.eq(0), wait.eq(0)]
+                    m.next = "RESET"
+            with m.State("RESET"):
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait == RESET_CYCLES - 2):
+                    m.d.sync += self.reset.eq(0)
+                with m.If(wait == RESET_CYCLES - 1):
+                    m.d.comb += inner.start.eq(1)
+                    m.next = "RUN"
+            with m.State("RUN"):
+                with m.If(registers.control_start & ~failed):
+                    m.d.sync += [failed.eq(1), error.eq(ErrorCode.START_WHILE_BUSY)]
+                with m.If(inner.finished):
+                    m.d.sync += done.eq(1)
+                    m.next = "STOP"
+                with m.Elif(inner.failed | memory):
+                    m.d.sync += [failed.eq(1), index.eq(inner.index)]
+                    m.d.sync += error.eq(Mux(inner.failed, inner.error, code))
+                    m.next = "STOP"
+                with m.Elif(registers.control_soft_reset):
+                    m.next = "STOP"
+            with m.State("STOP"):
+                m.d.comb += inner.hold.eq(1)
+                with m.If(inner.quiet):
+                    m.d.sync += busy.eq(0)
+                    m.next = "IDLE"
+        with m.If(registers.control_soft_reset):
+            m.d.sync += [failed.eq(0), error.eq(0)]
+        enabled = Cat(registers.interrupt_enable_done, registers.interrupt_enable_error)
+        seen = Cat(registers.interrupt_status_done, registers.interrupt_status_error)
+        m.d.comb += [
+            registers.set_interrupt_status_done.eq(inner.finished),
+            registers.set_interrupt_status_error.eq(inner.failed | (busy & memory)),
+            self.interrupt.eq((enabled & seen).any()),
+        ]
+
+    def _operands(self, m: Module) -> None:
+        registers: Any = self.registers
+        inner: Any = self.inner
+        for number, base in enumerate(BASES):
+            halves = (getattr(registers, f"base_{base.lower()}_{part}") for part in ("lo", "hi"))
+            m.d.comb += inner.bases[number].eq(Cat(*halves))
+        address = (registers.command_address << 6) + inner.bases[0]
+        m.d.comb += [
+            inner.trace.eq(registers.control_trace),
+            inner.task.eq(registers.task),
+            inner.command_address.eq(address[:ADDRESS_BITS]),
+            inner.command_count.eq(registers.command_count),
+        ]
+
+    def _count(self, m: Module) -> None:
+        """64-bit counters, cleared by a start."""
+        registers: Any = self.registers
+        inner: Any = self.inner
+        events: dict[str, Value] = {
+            "cycles": self.busy,
+            "array_busy": inner.array_busy,
+            "array_wait_weights": inner.starved & ~inner.array_busy,
+            "fetch_blocked": inner.ring_full,
+            "read_beats": inner.beats_read,
+            "write_beats": inner.beat_written,
+        }
+        for name, event in events.items():
+            count = Signal(COUNTER_BITS, name=f"count_{name}")
+            with m.If(registers.control_start):
+                m.d.sync += count.eq(0)
+            with m.Elif(self.busy):
+                m.d.sync += count.eq(count + event)
+            m.d.comb += getattr(registers, f"count_{name}").eq(count)
+        held = {"experts_loaded": inner.experts_loaded, "saturations": inner.saturations}
+        for name, value in held.items():
+            kept = Signal(len(value), name=f"kept_{name}")
+            with m.If(~self.reset):
+                m.d.sync += kept.eq(value)
+            m.d.comb += getattr(registers, f"count_{name}").eq(Cat(kept, Const(0, 1)))

@@ -1,0 +1,37 @@
+"""``m3vit rtl``: the accelerator's Verilog for a machine."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--machine", default="zcu104", help="preset of the machine")
+    parser.add_argument("--out", type=Path, required=True, help="Verilog file to write")
+    parser.add_argument(
+        "--simulation", action="store_true", help="add the behavioural models of vendor primitives"
+    )
+    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert and write."""
+    from m3vit.hw.files import write_text
+    from m3vit.hw.machine import machine_preset
+    from m3vit.rtl.library import PRIMITIVES, convert
+    from m3vit.rtl.top import NAME, Top
+
+    machine = machine_preset(args.machine)
+    print(f"converting {machine.name}, a minute or two", file=sys.stderr)
+    text = convert(Top(machine), NAME).text
+    if args.simulation:
+        text += "\n" + PRIMITIVES.read_text()
+    path = write_text(args.out, text)
+    if args.json:
+        record = {"file": str(path), "machine": machine.name, "digest": machine.digest}
+        print(json.dumps({**record, "bytes": len(text)}))
+    else:
+        print(f"wrote {path}", file=sys.stderr)
+    return 0

