@@ -9,11 +9,6 @@ from m3vit.hw.errors import ToolError
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def template_files() -> tuple[Path, ...]:
-    """Every C++ file of ours, in order."""
-    return tuple(sorted([*TEMPLATES.glob("*.h"), *TEMPLATES.glob("*.cpp")]))
-
-
 def ap_types() -> Path:
     """The folder with ap_int.h and hls_stream.h.
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from m3vit.hls.headers import TEMPLATES
 from m3vit.hw.files import write_text
 from m3vit.hw.formats import (
     Int32,
@@ -10,7 +11,6 @@ from m3vit.hw.formats import (
     reciprocal_table,
 )
 
-TEMPLATES = Path(__file__).parent / "templates"
 TABLES = TEMPLATES / "tables.h"
 _PER_LINE = 16
 

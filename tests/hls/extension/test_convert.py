@@ -70,6 +70,20 @@ def test_projects_are_for_the_board_with_weights_over_axi(tmp_path: Path) -> Non
     assert 'set part "xczu7ev-ffvc1156-2-e"' in project and "set clock_period 3.33" in project
 
 
+def test_parallelism_is_configured_a_layer(tmp_path: Path) -> None:
+    register()
+    model = network(moe=module_of(random_layer()))
+    config = hls4ml.utils.config_from_pytorch_model(
+        model, (9, 32), "name", NAME, channels_last_conversion="off"
+    )
+    config["LayerName"]["moe"] |= {"Unroll": 4, "Lanes": 2}
+    hls4ml.converters.convert_from_pytorch_model(
+        model, str(tmp_path / "p"), backend=NAME, hls_config=config
+    ).write()
+    text = (tmp_path / "p" / "firmware" / "parameters.h").read_text()
+    assert "unroll = 4u" in text and "lanes = 2u" in text
+
+
 def test_the_gate_converts_with_its_own_types(tmp_path: Path) -> None:
     gate = gate_layer_of(random_layer())
     converted = convert(network(gate=module_of(gate)), (9, 32), tmp_path / "p")
