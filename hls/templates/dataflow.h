@@ -2,13 +2,15 @@
 //
 // Synthesis: hls::stream<T, depth>, processes are the calls of a DATAFLOW region.
 // M3VIT_BOUNDED: every process is a thread and a full channel blocks its writer, so a simulation
-// stops where the hardware would; a wait of `M3VIT_PATIENCE_S` seconds is reported as a deadlock.
+// stops where the hardware would; when no channel anywhere moves for `M3VIT_PATIENCE_S` seconds
+// while a process waits, it is a deadlock and the channel is named.
 // Otherwise: hls_stream.h as hls4ml ships it, processes one after the other.
 #ifndef M3VIT_DATAFLOW_H_
 #define M3VIT_DATAFLOW_H_
 
 #if defined(M3VIT_BOUNDED) && !defined(__SYNTHESIS__)
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -25,6 +27,12 @@
 
 namespace m3vit {
 
+// Reads and writes of all channels of the simulation.
+inline std::atomic<unsigned long> &moves() {
+    static std::atomic<unsigned long> count(0);
+    return count;
+}
+
 template <class T, int DEPTH> class Channel {
   public:
     explicit Channel(const char *name) : name_(name) {}
@@ -34,23 +42,30 @@ template <class T, int DEPTH> class Channel {
     }
     void write(const T &value) {
         std::unique_lock<std::mutex> lock(mutex_);
-        if (!changed_.wait_for(lock, patience(), [this] { return data_.size() < DEPTH; }))
-            fail("stays full: deadlock");
+        wait(lock, [this] { return data_.size() < DEPTH; }, "stays full: deadlock");
         data_.push_back(value);
+        moves()++;
         changed_.notify_all();
     }
     T read() {
         std::unique_lock<std::mutex> lock(mutex_);
-        if (!changed_.wait_for(lock, patience(), [this] { return !data_.empty(); }))
-            fail("stays empty: deadlock");
+        wait(lock, [this] { return !data_.empty(); }, "stays empty: deadlock");
         const T value = data_.front();
         data_.pop_front();
+        moves()++;
         changed_.notify_all();
         return value;
     }
 
   private:
-    static std::chrono::seconds patience() { return std::chrono::seconds(M3VIT_PATIENCE_S); }
+    template <class F> void wait(std::unique_lock<std::mutex> &lock, F ready, const char *what) {
+        unsigned long seen = moves();
+        while (!changed_.wait_for(lock, std::chrono::seconds(M3VIT_PATIENCE_S), ready)) {
+            if (moves() == seen)
+                fail(what);
+            seen = moves();
+        }
+    }
     void fail(const char *what) {
         std::fprintf(stderr, "channel %s of depth %d %s\n", name_, DEPTH, what);
         std::fflush(stderr);

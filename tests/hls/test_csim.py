@@ -139,6 +139,13 @@ def test_a_program_that_says_or_fails_anything_is_an_error(moe: Csim, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_mixture_of_small_at_1025_tokens(tmp_path: Path) -> None:
+    layer = random_layer(machine="zcu104", tokens=1025, width=384, experts=16, top_k=4, seed=5)
+    program = compiled(layer, tmp_path / "p", Parallelism(unroll=2))
+    check(program, [random_residual(layer, 0)], [0])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_shapes(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ import torch
 
 from m3vit.hls.extension import module_of, register
 from m3vit.hls.extension.backend import NAME
+from m3vit.hls.extension.layerwise import first_layer_difference
 from m3vit.hls.from_package import gate_layer_of
 from m3vit.hw.errors import ConfigurationError
 from tests.hls.layers import random_layer, random_residual
@@ -50,10 +51,42 @@ def test_a_mixture_predicts_the_golden_integers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_dense_and_mixture_blocks_predict_the_golden_integers(tmp_path: Path) -> None:
+def test_dense_and_mixture_blocks_layer_by_layer(tmp_path: Path) -> None:
+    register()
     moe, mlp = random_layer(), random_layer(moe=False)
     images = np.stack([random_residual(moe, seed) for seed in range(3)]).astype(np.float32)
-    predicts_golden(network(mlp=module_of(mlp), moe=module_of(moe)), images, tmp_path / "p")
+    model = network(mlp=module_of(mlp), moe=module_of(moe))
+    config = hls4ml.utils.config_from_pytorch_model(
+        model, (9, 32), "name", NAME, channels_last_conversion="off"
+    )
+    config["Model"]["TraceOutput"] = True
+    for layer in ("mlp", "moe"):
+        config["LayerName"][layer]["Trace"] = True
+    converted = hls4ml.converters.convert_from_pytorch_model(
+        model, str(tmp_path / "p"), backend=NAME, hls_config=config
+    )
+    converted.compile()
+    predicted, traced = converted.trace(images)
+    assert first_layer_difference(model, traced, torch.from_numpy(images)) is None
+    wanted = model(torch.from_numpy(images)).numpy()
+    assert np.array_equal(predicted.reshape(wanted.shape), wanted)
+
+
+def test_the_first_layer_that_differs_is_named() -> None:
+    moe, mlp = random_layer(), random_layer(moe=False)
+    model = network(mlp=module_of(mlp), moe=module_of(moe))
+    images = torch.from_numpy(np.stack([random_residual(moe, 0)]).astype(np.float32))
+    inner = model.mlp(images)
+    traced = {"mlp": inner.numpy().copy(), "moe": model(images).numpy().copy()}
+    assert first_layer_difference(model, traced, images) is None
+    traced["moe"][0, 4, 7] += 1
+    said = first_layer_difference(model, traced, images)
+    assert said is not None and said.startswith(
+        "moe image 0: out differs first at token 4, channel 7"
+    )
+    traced["mlp"][0, 8, 31] -= 2
+    said = first_layer_difference(model, traced, images)
+    assert said is not None and said.startswith("mlp image 0: out differs first at token 8")
 
 
 def test_projects_are_for_the_board_with_weights_over_axi(tmp_path: Path) -> None:
