@@ -105,6 +105,7 @@ class Engine(Component):
                 "publish_all": In(1),
                 "saturations": Out(32),
                 "idle": Out(1),
+                "issued": Out(1),
                 "ring_full": Out(1),
                 "busy": Out(1),
                 "starved": Out(1),
@@ -318,6 +319,7 @@ class Engine(Component):
             m.d.sync += quiet.eq(quiet + 1)
         m.d.comb += [
             self.idle.eq((quiet == 127) & ~working & ~self.loads.valid),
+            self.issued.eq(self._issue.idle),
             self.retired.eq(self._retire.retired),
             self.published.eq(self._retire.published),
             self.saturations.eq(self._retire.saturations),

@@ -15,16 +15,17 @@ from m3vit.rtl.core import Core
 from m3vit.rtl.dma import Dma
 from m3vit.rtl.engine import connect
 from m3vit.rtl.fetch import Fetch
-from m3vit.rtl.gate_server import GateServer
+from m3vit.rtl.gate_results import GateResults
 from m3vit.rtl.library import shared
 from m3vit.rtl.lists import ExpertLists
 from m3vit.rtl.norm_server import NormServer
 from m3vit.rtl.plan import PlanStore
 from m3vit.rtl.sequencer import CONSTANTS, Sequencer
+from m3vit.rtl.slices import PORT_BITS, Slices
 from m3vit.rtl.tables import Tables
 
-READS, PORT_BITS = 2, 128
-"""Read ports: weights, and commands with DMA."""
+READS = 4
+"""Read ports: the last carries commands and DMA, the others weights."""
 
 
 class Machine(Component):
@@ -62,7 +63,7 @@ class Machine(Component):
                 "array_busy": Out(1),
                 "starved": Out(1),
                 "ring_full": Out(1),
-                "beats_read": Out(2),
+                "beats_read": Out(3),
                 "beat_written": Out(1),
                 "experts_loaded": Out(16),
                 "saturations": Out(32),
@@ -76,7 +77,7 @@ class Machine(Component):
         self.core, self.fetch = Core(machine), Fetch(machine)
         self.sequencer, self.dma = Sequencer(machine), Dma(machine)
         self.list, self.norm = CommandList(), NormServer(machine)
-        self.gate, self.tables = GateServer(machine), Tables(machine)
+        self.gate, self.tables = GateResults(machine), Tables(machine)
         sizes = {
             "max_tokens": machine.max_tokens,
             "max_experts": machine.max_experts,
@@ -119,25 +120,22 @@ class Machine(Component):
         m.d.comb += [getattr(self.core, name).eq(getattr(sequencer, name)) for name in names]
 
     def _weights(self, m: Module) -> None:
-        """The weights' port: beats of 128 bits to 64 bytes."""
-        fetch = self.fetch
-        port = self._read_port(m, 0)
-        word, count = Signal(512, reset_less=True), Signal(3)
-        beats: Any = self.core.beats
-        gives = beats.valid & beats.ready
+        """The weights' ports."""
+        fetch, count = self.fetch, READS - 1
+        m.submodules.slices = slices = Slices(count)
         m.d.comb += [
-            port["valid"].eq(fetch.valid),
-            fetch.ready.eq(port["ready"]),
-            port["address"].eq(fetch.address),
-            port["beats"].eq(fetch.beats),
-            beats.valid.eq(count == 4),
-            beats.payload.eq(word),
-            port["data_ready"].eq((count != 4) | gives),
+            slices.valid.eq(fetch.valid),
+            fetch.ready.eq(slices.ready),
+            slices.address.eq(fetch.address),
+            slices.words.eq(fetch.beats >> 2),
         ]
-        takes = port["data_valid"] & port["data_ready"]
-        m.d.sync += count.eq(Mux(gives, 0, count) + takes)
-        with m.If(takes):
-            m.d.sync += word.eq(Cat(word[PORT_BITS:], port["data"]))
+        connect(m, slices.out, self.core.beats)
+        for number in range(count):
+            port = self._read_port(m, number)
+            for name in ("valid", "address", "beats", "data_ready"):
+                m.d.comb += port[name].eq(getattr(slices, f"{name}{number}"))
+            for name in ("ready", "data_valid", "data"):
+                m.d.comb += getattr(slices, f"{name}{number}").eq(port[name])
 
     def _read_port(self, m: Module, number: int) -> dict[str, Signal]:
         block = AxiRead(data_bits=PORT_BITS)
@@ -157,7 +155,7 @@ class Machine(Component):
 
     def _memory(self, m: Module) -> None:
         """The other port reads commands, then rows; one writes."""
-        dma, listed, port = self.dma, self.list, self._read_port(m, 1)
+        dma, listed, port = self.dma, self.list, self._read_port(m, READS - 1)
         first = listed.valid
         m.d.comb += [
             port["valid"].eq(listed.valid | dma.read_valid),
@@ -280,7 +278,6 @@ class Machine(Component):
         entry: Any = core.entry
         bits = lists.token_bits
         m.d.comb += [
-            gate.start.eq(sequencer.gate_start),
             gate.experts.eq(sequencer.gate_experts),
             gate.top_k.eq(sequencer.gate_top_k),
             gate.factor.eq(core.gate_factor),
@@ -317,13 +314,14 @@ class Machine(Component):
             sequencer.jobs_idle.eq(core.jobs_idle),
             sequencer.idle.eq(core.idle),
             sequencer.settled.eq(core.settled),
+            sequencer.issued.eq(core.issued),
             self.finished.eq(sequencer.finished),
             self.failed.eq(sequencer.failed),
             self.error.eq(sequencer.error),
             self.end_status.eq(sequencer.end_status),
             self.index.eq(sequencer.index),
             self.block.eq(sequencer.block),
-            self.read_error.eq(ports["read0"]["error"] | ports["read1"]["error"]),
+            self.read_error.eq(Cat(ports[f"read{n}"]["error"] for n in range(READS)).any()),
             self.write_error.eq(ports["write"]["error"]),
             self.quiet.eq(Cat(port["quiet"] for port in ports.values()).all()),
             self.array_busy.eq(core.busy),

@@ -15,12 +15,16 @@ from m3vit.rtl.fetch import expert_words, gemm_panels
 from m3vit.rtl.passes import RING_BITS, TOKEN_BITS, AttentionJob, GemmJob, Source, Wait
 from m3vit.rtl.passes import Post as To
 
+_DRAINED = 6
+"""Cycles without a pass after which none is left in a queue."""
+
 CONSTANTS = {"tokens": 12, "half_tokens": 12, "query_steps": 4, "value_columns": 4}
 
 
 class Sequencer(Component):
     """Ports: ``start``, ``trace``, ``count``; ``index`` to ``word`` one cycle later; jobs; state of
-    the engine (``jobs_idle``, ``idle``, ``settled``: every result given so far has retired);
+    the engine (``jobs_idle``, ``idle``, ``issued``: no pass waits, ``settled``: every result has
+    retired);
     constants for the engine; start and state of the other units; ``finished`` or ``failed`` with
     ``error``.
     """
@@ -40,6 +44,7 @@ class Sequencer(Component):
                 "jobs_idle": In(1),
                 "idle": In(1),
                 "settled": In(1),
+                "issued": In(1),
                 "publish_all": Out(1),
                 **{name: Out(bits) for name, bits in CONSTANTS.items()},
                 "score_shift": Out(4 * groups),
@@ -85,7 +90,8 @@ class Sequencer(Component):
         self.job: Any = Signal(GemmJob)
         self.second: Any = Signal(GemmJob)
         self.chunk, self.quiet = Signal(9), Signal(4)
-        self.from_xn = Signal()
+        self.from_xn, self.tabled = Signal(), Signal()
+        self.gelu_words = gelu_bytes(self.machine) // self.machine.word_bytes
         self.head = header(self.word)
         m.d.comb += [
             Value.cast(self.gemm.payload).eq(Value.cast(self.job)),
@@ -297,6 +303,12 @@ class Sequencer(Component):
             m.d.comb += self.gemm.valid.eq(1)
             with m.If(self.gemm.ready):
                 m.d.sync += self.pointer.eq(self.after)
+                m.next = "GATE_TABLE"
+        # The tables of the experts lie behind the gate and are loaded while it decides.
+        with m.State("GATE_TABLE"):
+            with m.If(~self.table_busy):
+                m.d.comb += [self.table_start.eq(1), self.table_gelu.eq(1)]
+                m.d.sync += [self.pointer.eq(self.pointer + self.gelu_words), self.tabled.eq(1)]
                 m.next = "GATE_WAIT"
         with m.State("GATE_WAIT"):
             with m.If(self.gate_done):
@@ -306,11 +318,13 @@ class Sequencer(Component):
     def _experts(self, m: Module) -> None:
         fields, sizes = operands(self.word, Op.EXPERTS), self.sizes
         identity = (self.head["flags"] & Flag.IDENTITY) != 0
-        words = gelu_bytes(self.machine) // self.machine.word_bytes
         with m.State("EXPERTS"):
-            with m.If(~self.table_busy):
+            m.d.sync += [self.chunk.eq(0), self.tabled.eq(0)]
+            with m.If(self.tabled):
+                m.next = "EXPERTS_START"
+            with m.Elif(~self.table_busy):
                 m.d.comb += [self.table_start.eq(1), self.table_gelu.eq(1)]
-                m.d.sync += [self.pointer.eq(self.pointer + words), self.chunk.eq(0)]
+                m.d.sync += self.pointer.eq(self.pointer + self.gelu_words)
                 m.next = "EXPERTS_TABLE"
         with m.State("EXPERTS_TABLE"):
             m.next = "EXPERTS_START"
@@ -326,7 +340,7 @@ class Sequencer(Component):
                 m.next = "EXPERT_JOBS"
             with m.Elif(self.quiet != 15):
                 m.d.sync += self.quiet.eq(self.quiet + 1)
-            with m.Elif(self.lists_exhausted):
+            with m.Elif(self.lists_exhausted & self.settled):
                 m.d.comb += self.publish_all.eq(1)
                 m.next = "NEXT"
         self._expert_jobs(m, fields, sizes, identity)
@@ -386,9 +400,15 @@ class Sequencer(Component):
                 m.next = "EXPERT_JOBS"
                 with m.If(self.chunk == fields["experts"]):
                     m.next = "NEXT"
-            with m.Elif(self.jobs_idle & self.settled):
-                m.d.comb += self.list_ready.eq(1)
-                m.next = "EXPERT"
+            # Nobody reads the list any more; results may still be on their way.
+            with m.Elif(self.jobs_idle & self.issued):
+                m.d.sync += self.quiet.eq(self.quiet + 1)
+                with m.If(self.quiet == _DRAINED):
+                    m.d.comb += self.list_ready.eq(1)
+                    m.d.sync += self.quiet.eq(0)
+                    m.next = "EXPERT"
+            with m.Else():
+                m.d.sync += self.quiet.eq(0)
 
     def _dma(self, m: Module) -> None:
         with m.State("DMA"):

@@ -12,8 +12,9 @@ from m3vit.rtl.axi_bursts import ADDRESS_BITS
 from m3vit.rtl.axi_lite import slave_ports
 from m3vit.rtl.axi_read import read_ports
 from m3vit.rtl.axi_write import write_ports
-from m3vit.rtl.machine import PORT_BITS, READS, Machine
+from m3vit.rtl.machine import READS, Machine
 from m3vit.rtl.registers import COUNTER_BITS, Registers
+from m3vit.rtl.slices import PORT_BITS
 
 NAME = "m3vit"
 """Of the top module."""

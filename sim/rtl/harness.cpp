@@ -81,22 +81,20 @@ struct WritePort {
   bool error = false;
 };
 
-ReadPort reads[2];
+constexpr int kReads = 4;
+ReadPort reads[kReads];
 WritePort writes;
 Vm3vit *top = nullptr;
 
 void drive() {
-  for (auto &port : reads) port.prepare();
-  top->m0_axi_arready = reads[0].queue.size() < 16;
-  top->m1_axi_arready = reads[1].queue.size() < 16;
-  top->m0_axi_rvalid = reads[0].valid;
-  top->m1_axi_rvalid = reads[1].valid;
-  top->m0_axi_rlast = reads[0].last;
-  top->m1_axi_rlast = reads[1].last;
-  top->m0_axi_rresp = reads[0].error ? 2 : 0;
-  top->m1_axi_rresp = reads[1].error ? 2 : 0;
-  put(top->m0_axi_rdata, reads[0].address);
-  put(top->m1_axi_rdata, reads[1].address);
+  for (int i = 0; i < kReads; ++i) reads[(now + i) % kReads].prepare();
+#define DRIVE(i)                                       \
+  top->m##i##_axi_arready = reads[i].queue.size() < 16; \
+  top->m##i##_axi_rvalid = reads[i].valid;              \
+  top->m##i##_axi_rlast = reads[i].last;                \
+  top->m##i##_axi_rresp = reads[i].error ? 2 : 0;       \
+  put(top->m##i##_axi_rdata, reads[i].address);
+  DRIVE(0) DRIVE(1) DRIVE(2) DRIVE(3)
   top->m0_axi_awready = writes.queue.size() < 16;
   top->m0_axi_wready = !writes.queue.empty() && budget >= kBeat && !refreshing();
   top->m0_axi_bvalid = writes.answers > 0;
@@ -127,12 +125,13 @@ void cycle() {
   top->clk = 0;
   top->eval();
   auto ready = now + static_cast<uint64_t>(options["latency"]);
-  bool takes0 = top->m0_axi_arvalid && top->m0_axi_arready;
-  bool takes1 = top->m1_axi_arvalid && top->m1_axi_arready;
-  Burst burst0{top->m0_axi_araddr, ready, top->m0_axi_arlen + 1};
-  Burst burst1{top->m1_axi_araddr, ready, top->m1_axi_arlen + 1};
-  bool gone0 = reads[0].valid && top->m0_axi_rready;
-  bool gone1 = reads[1].valid && top->m1_axi_rready;
+  bool takes[kReads], gone[kReads];
+  Burst asked[kReads];
+#define SAMPLE(i)                                                       \
+  takes[i] = top->m##i##_axi_arvalid && top->m##i##_axi_arready;        \
+  asked[i] = Burst{top->m##i##_axi_araddr, ready, top->m##i##_axi_arlen + 1}; \
+  gone[i] = reads[i].valid && top->m##i##_axi_rready;
+  SAMPLE(0) SAMPLE(1) SAMPLE(2) SAMPLE(3)
   bool opens = top->m0_axi_awvalid && top->m0_axi_awready;
   Burst written{top->m0_axi_awaddr, 0, top->m0_axi_awlen + 1};
   bool beat = top->m0_axi_wvalid && top->m0_axi_wready;
@@ -140,10 +139,10 @@ void cycle() {
   if (beat) accept_write();
   top->clk = 1;
   top->eval();
-  if (takes0) reads[0].queue.push_back(burst0);
-  if (takes1) reads[1].queue.push_back(burst1);
-  if (gone0) reads[0].valid = false;
-  if (gone1) reads[1].valid = false;
+  for (int i = 0; i < kReads; ++i) {
+    if (takes[i]) reads[i].queue.push_back(asked[i]);
+    if (gone[i]) reads[i].valid = false;
+  }
   if (opens) writes.queue.push_back(written);
   if (answered) --writes.answers;
   ++now;
@@ -215,6 +214,7 @@ void save(uint64_t address, uint64_t size, const std::string &name) {
   std::ofstream file(name, std::ios::binary);
   if (address + size <= memory.size())
     file.write(reinterpret_cast<char *>(&memory[address]), static_cast<std::streamsize>(size));
+  file.close();
   std::cout << (file ? "ok" : "error cannot save") << std::endl;
 }
 
