@@ -21,7 +21,6 @@ from m3vit.rtl.accumulator import Accumulator
 from m3vit.rtl.axi_read import AxiRead
 from m3vit.rtl.axi_write import AxiWrite
 from m3vit.rtl.column import FIELD_BITS
-from m3vit.rtl.combine import Combine
 from m3vit.rtl.counters import Counters
 from m3vit.rtl.gate_bank import GateBank
 from m3vit.rtl.gelu import Gelu
@@ -33,19 +32,20 @@ from m3vit.rtl.netlist import Size
 from m3vit.rtl.plan import PlanStore
 from m3vit.rtl.registers import Registers
 from m3vit.rtl.requantise import Requantise
+from m3vit.rtl.residual import ResidualAdd
 from m3vit.rtl.rowfactor import RowFactor
 from m3vit.rtl.rowmax import RowMaximum
 from m3vit.rtl.scores import Scores
 from m3vit.rtl.softmax import Softmax
 from m3vit.rtl.synthesis import synthesise
+from m3vit.rtl.weigh import Weigh
 
 BASELINE = Path(__file__).with_name("size.json")
 CHIP = Size(lut=230_400, lutram=101_760, ff=460_800, dsp=1728, bram36=312, uram=96)
 """XCZU7EV."""
 
 GATE_SLOTS = 2
-COMBINE_DEPTH = 64
-RESIDUAL_READ_LATENCY = 3
+RESIDUAL_LANES = 16
 LAYERNORM_LANES = 16
 """With 32 the chip's DSPs do not suffice; a token then takes twice the cycles (see DESIGN)."""
 
@@ -101,14 +101,8 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
             ),
             times=_rows,
         ),
-        "combine": Block(
-            make=lambda m: Combine(
-                groups=m.groups,
-                columns=m.columns,
-                depth=COMBINE_DEPTH,
-                read_latency=RESIDUAL_READ_LATENCY,
-            )
-        ),
+        "weigh": Block(make=lambda m: Weigh(RESIDUAL_LANES)),
+        "residual": Block(make=lambda m: ResidualAdd(RESIDUAL_LANES)),
         "layernorm": Block(make=lambda m: LayerNorm(size=LAYERNORM_LANES, max_width=m.max_width)),
         "gate_bank": Block(
             make=lambda m: GateBank(
