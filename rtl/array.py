@@ -16,16 +16,13 @@ from m3vit.rtl.operand import Entry, Operand
 from m3vit.rtl.parameters import FLAG_BITS, Parameters
 from m3vit.rtl.passes import NUMBER_BITS, Post, Source
 from m3vit.rtl.pipe import Pipe
+from m3vit.rtl.posts import joined_logits, limits_of
 from m3vit.rtl.requantise import SHIFT_BITS, Requantise
 from m3vit.rtl.results import FROM_CONTROL, result_layout
 from m3vit.rtl.rowfactor import RowFactor
 from m3vit.rtl.rowmax import RowMaximum
 from m3vit.rtl.score_store import ScoreStore
 from m3vit.rtl.scores import Scores
-from m3vit.rtl.shift_saturate import Range
-
-GATE_BITS = 2 * RESIDUAL_BITS
-"""A logit takes the places of its high and its low column."""
 
 
 class Array(Component):
@@ -219,21 +216,10 @@ class Array(Component):
             rows=rows,
             row_factor=factors,
             shift=Mux(rows, shifts, c.shift.replicate(2)),
-            range=self._range(m, c, group),
+            range=limits_of(m, c.post, f"range{group}"),
             y=y,
         )
         return self._posted(m, group, acc, y)
-
-    def _range(self, m: Module, c: Any, group: int) -> Signal:
-        limits = Signal(2, name=f"range{group}")
-        with m.Switch(c.post):
-            with m.Case(Post.RESIDUAL):
-                m.d.comb += limits.eq(Range.WIDE)
-            with m.Case(Post.KEY, Post.VALUE):
-                m.d.comb += limits.eq(Range.INT8_SYMMETRIC)
-            with m.Default():
-                m.d.comb += limits.eq(Range.INT8)
-        return limits
 
     def _row_factors(self, m: Module, group: int) -> tuple[Value, Value]:
         c = self.pipe.at(Operand.CODES_AT)
@@ -277,7 +263,8 @@ class Array(Component):
         )
         plain = delayed(m, y, Gelu.LATENCY, f"plain{group}")
         wide = Cat(Cat(v, v[-1].replicate(RESIDUAL_BITS - 8)) for v in lanes(after, 8))
-        logits = self._logits(m, group, acc)
+        late = self.results_at - self.requantise_at
+        logits = joined_logits(m, acc, late, f"logit{group}")
         posted = Signal(len(plain), name=f"posted{group}")
         with m.Switch(c.post):
             with m.Case(Post.GELU):
@@ -287,17 +274,6 @@ class Array(Component):
             with m.Default():
                 m.d.comb += posted.eq(plain)
         return posted
-
-    def _logits(self, m: Module, group: int, acc: Value) -> Value:
-        """128 * high + low of every two columns, in the place of both."""
-        values = lanes(acc, ACCUMULATOR_BITS)
-        joined = []
-        for index, (high, low) in enumerate(zip(values[::2], values[1::2], strict=True)):
-            total = register(GATE_BITS, f"logit{group}_{index}")
-            m.d.sync += total.eq((high.as_signed() << 7) + low.as_signed())
-            joined.append(total)
-        late = self.results_at - self.requantise_at - 1
-        return delayed(m, Cat(*joined), late, f"logits{group}")
 
     def _finish(self, m: Module, values: list[Value]) -> None:
         """One register, then the FIFO."""

@@ -7,10 +7,10 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.array import GATE_BITS
 from m3vit.rtl.gate_bank import GateBank
 from m3vit.rtl.library import lanes, shared
 from m3vit.rtl.passes import PAIR_BITS
+from m3vit.rtl.posts import GATE_BITS
 from m3vit.rtl.requantise import SHIFT_BITS
 from m3vit.rtl.results import result_layout
 from m3vit.rtl.topk import LOGIT_BITS

@@ -1,6 +1,6 @@
 """Panel parameters: bias, factor and flags of every column, double-buffered."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import FACTOR_BITS
@@ -41,7 +41,7 @@ class Parameters(Component):
     def elaborate(self, platform: object) -> Module:
         """Two-entry memories of a word; records side by side."""
         m = Module()
-        seen: list[list[object]] = [[], [], []]
+        seen: list[list[Value]] = [[], [], []]
         for index in range(self.words):
             store = Memory(depth=2, width=self.word_bits, style="distributed", readers=3)
             m.submodules[f"word{index}"] = store

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -11,9 +11,9 @@ from m3vit.hw.error_codes import ErrorCode
 from m3vit.hw.layout.sizes import gelu_bytes
 from m3vit.hw.machine import CONTRACT_VERSION, MachineConfig
 from m3vit.rtl.command import Sizes, assign, header, operands
-from m3vit.rtl.fetch import expert_words, gemm_panels
-from m3vit.rtl.passes import RING_BITS, TOKEN_BITS, AttentionJob, GemmJob, Source, Wait
-from m3vit.rtl.passes import Post as To
+from m3vit.rtl.fetch import expert_words
+from m3vit.rtl.jobs import Jobs
+from m3vit.rtl.passes import RING_BITS, TOKEN_BITS, AttentionJob, GemmJob
 
 _DRAINED = 6
 """Cycles without a pass after which none is left in a queue."""
@@ -93,6 +93,7 @@ class Sequencer(Component):
         self.from_xn, self.tabled = Signal(), Signal()
         self.gelu_words = gelu_bytes(self.machine) // self.machine.word_bytes
         self.head = header(self.word)
+        self.jobs = Jobs(self.sizes, self.word, self.tokens, self.pointer)
         m.d.comb += [
             Value.cast(self.gemm.payload).eq(Value.cast(self.job)),
             self.block.eq(self.head["block"]),
@@ -190,56 +191,18 @@ class Sequencer(Component):
                 m.d.sync += self.xn_ready.eq(0)
                 m.next = "NEXT"
 
-    def _common(self, **fields: Any) -> dict[str, Any]:
-        """A job with what all linear layers share."""
-        empty = {name: 0 for name in GemmJob.members}
-        groups = self.machine.groups
-        return {
-            **empty,
-            "block_pairs": self.head["pairs"],
-            "panels_group": 1,
-            "row_step": self.tokens,
-            "column_step": groups,
-            "group_step": 1,
-            "address": self.pointer,
-            **fields,
-        }
-
     def _gemm(self, m: Module) -> None:
-        fields, sizes = operands(self.word, Op.GEMM), self.sizes
-        qkv = fields["post"] == Post.QKV
-        ordered = (self.head["flags"] & Flag.BLOCK_ORDER) != 0
-        panels, steps = gemm_panels(sizes, fields), sizes.steps(fields["inner"])
-        outputs = Mux(qkv, fields["heads"] * fields["head_dim"], (fields["outputs"] + 15) >> 4)
-        from_xn = self.head["src"] == Store.XN
-        residual = fields["post"] == Post.RESIDUAL
-        job = self._common(
-            tokens=self.head["tokens"],
-            first_token=fields["first_token"],
-            steps=steps,
-            panels=panels,
-            panels_group=Mux(ordered, fields["panels_group"], 1),
-            source=Mux(from_xn, Source.XN, Source.QOH),
-            post=Mux(residual, To.RESIDUAL, To.HIDDEN),
-            column=fields["dst_channel"],
-            column_step=Mux(qkv, 1, self.machine.groups),
-            group_step=Mux(qkv, fields["head_dim"], 1),
-            limit=fields["dst_channel"] + outputs,
-            thirds=Mux(qkv, fields["head_dim"], 0),
-            shift=fields["shift"],
-            shift_key=fields["shift_key"],
-            shift_query=fields["shift_query"],
-            wait=Mux(from_xn, Wait.TOKENS, Wait.RETIRED),
-            publish=residual & ordered,
-            publish_all=residual & ~ordered,
-        )
+        fields, job = operands(self.word, Op.GEMM), self.jobs.gemm()
+        writes_residual = fields["post"] == Post.RESIDUAL
         with m.State("GEMM"):
             m.d.sync += assign(self.job, **job)
-            m.d.sync += self.after.eq(sizes.aligned(self.pointer + sizes.linear(panels, steps)))
-            m.d.sync += self.from_xn.eq(residual & from_xn)
-            with m.If(qkv):
+            m.d.sync += [
+                self.after.eq(self.jobs.words(job)),
+                self.from_xn.eq(writes_residual & (self.head["src"] == Store.XN)),
+            ]
+            with m.If(fields["post"] == Post.QKV):
                 m.d.sync += [
-                    self.query_steps.eq(sizes.steps(fields["head_dim"] << 4)),
+                    self.query_steps.eq(self.sizes.steps(fields["head_dim"] << 4)),
                     self.value_columns.eq(fields["head_dim"]),
                 ]
             m.next = "GIVE"
@@ -250,25 +213,10 @@ class Sequencer(Component):
                 m.next = "NEXT"
 
     def _attention(self, m: Module) -> None:
-        fields, groups, rows = operands(self.word, Op.ATTN), self.machine.groups, self.machine.rows
-        p: Any = self.attention.payload
-        tokens, size = self.head["tokens"], fields["head_dim"]
-        bits = (rows - 1).bit_length()
+        fields, groups = operands(self.word, Op.ATTN), self.machine.groups
         with m.State("ATTN"):
             m.d.comb += self.attention.valid.eq(1)
-            m.d.comb += assign(
-                p,
-                tokens=tokens,
-                block_pairs=self.head["pairs"],
-                key_tiles=(tokens + 15) >> 4,
-                query_steps=self.sizes.steps(size << 4),
-                value_tiles=(tokens + (rows - 1)) >> bits,
-                value_columns=size,
-                column=fields["channel"],
-                group_step=size,
-                limit=fields["channel"] + fields["heads"] * size,
-                units=size,
-            )
+            m.d.comb += assign(self.attention.payload, **self.jobs.attention())
             with m.If(self.attention.ready):
                 m.d.sync += [
                     self.score_shift.eq(Cat(fields[f"score_shift{g}"] for g in range(groups))),
@@ -278,23 +226,12 @@ class Sequencer(Component):
                 m.next = "NEXT"
 
     def _gate(self, m: Module) -> None:
-        fields, sizes = operands(self.word, Op.GATE), self.sizes
-        panels = sizes.panels((fields["experts"] + 7) >> 3)
-        steps = sizes.steps(fields["width"] << 4)
-        job = self._common(
-            tokens=self.head["tokens"],
-            block_pairs=Mux(panels == 1, self.head["pairs"], 1),
-            steps=steps,
-            panels=panels,
-            panels_group=panels,
-            post=To.GATE,
-            wait=Wait.TOKENS,
-        )
+        fields, job = operands(self.word, Op.GATE), self.jobs.gate()
         with m.State("GATE"):
             m.d.comb += self.gate_start.eq(1)
             m.d.sync += assign(self.job, **job)
             m.d.sync += [
-                self.after.eq(sizes.aligned(self.pointer + sizes.linear(panels, steps))),
+                self.after.eq(self.jobs.words(job)),
                 self.gate_experts.eq(fields["experts"]),
                 self.gate_top_k.eq(fields["top_k"]),
             ]
@@ -316,8 +253,7 @@ class Sequencer(Component):
                 m.next = "NEXT"
 
     def _experts(self, m: Module) -> None:
-        fields, sizes = operands(self.word, Op.EXPERTS), self.sizes
-        identity = (self.head["flags"] & Flag.IDENTITY) != 0
+        fields, identity = operands(self.word, Op.EXPERTS), self.jobs.flag(Flag.IDENTITY)
         with m.State("EXPERTS"):
             m.d.sync += [self.chunk.eq(0), self.tabled.eq(0)]
             with m.If(self.tabled):
@@ -343,46 +279,16 @@ class Sequencer(Component):
             with m.Elif(self.lists_exhausted & self.settled):
                 m.d.comb += self.publish_all.eq(1)
                 m.next = "NEXT"
-        self._expert_jobs(m, fields, sizes, identity)
+        self._expert_jobs(m, fields, identity)
 
-    def _expert_jobs(
-        self, m: Module, fields: dict[str, Value], sizes: Sizes, identity: Value
-    ) -> None:
-        hidden, width = fields["hidden"], fields["width"]
-        first, second = expert_words(sizes, fields)
-        tokens = Mux(identity, self.head["tokens"], self.list_count)
-        routed = {"gather": ~identity, "buffer": self.list_buffer, "tokens": tokens}
+    def _expert_jobs(self, m: Module, fields: dict[str, Value], identity: Value) -> None:
         last = self.chunk == fields["experts"] - 1
+        first, second = self.jobs.expert(self.list_count, self.list_buffer, last)
+        words = sum(expert_words(self.sizes, fields), self.pointer)
         with m.State("EXPERT_JOBS"):
-            m.d.sync += assign(
-                self.job,
-                **self._common(
-                    steps=sizes.steps(width << 4),
-                    panels=sizes.panels(hidden),
-                    source=Source.XN,
-                    post=To.GELU,
-                    limit=hidden,
-                    shift=fields["shift1"],
-                    wait=Wait.TOKENS,
-                    **routed,
-                ),
-            )
-            second_job = self._common(
-                steps=sizes.steps(hidden << 4),
-                panels=sizes.panels(width),
-                source=Source.QOH,
-                post=To.RESIDUAL,
-                limit=width,
-                shift=fields["shift2"],
-                weighted=~identity,
-                guard=Mux(identity, 0, fields["guard"]),
-                follow=1,
-                publish_all=identity & last,
-                **routed,
-            )
-            second_job["address"] = self.pointer + first
-            m.d.sync += assign(self.second, **second_job)
-            m.d.sync += self.after.eq(sizes.aligned(self.pointer + first + second))
+            m.d.sync += assign(self.job, **first)
+            m.d.sync += assign(self.second, **second)
+            m.d.sync += self.after.eq(self.sizes.aligned(words))
             m.next = "EXPERT_FIRST"
         with m.State("EXPERT_FIRST"):
             m.d.comb += self.gemm.valid.eq(1)

@@ -6,8 +6,8 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 from m3vit.hw.golden.gate import gate_scores, top_experts
 from m3vit.hw.machine import machine_preset
-from m3vit.rtl.array import GATE_BITS
 from m3vit.rtl.gate_results import GateResults
+from m3vit.rtl.posts import GATE_BITS
 from m3vit.rtl.results import Target, result_layout
 from tests.rtl.bench.player import pack, start
 from tests.rtl.bench.runner import run_bench
