@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import RESIDUAL_BITS
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.activations import WORD_BITS, Activations, in_half, unit_address
+from m3vit.rtl.key_value_write import key_write, value_write
 from m3vit.rtl.library import delayed, lanes, register
 from m3vit.rtl.loader import kv_depth
 from m3vit.rtl.passes import NUMBER_BITS, TOKEN_BITS, Post
@@ -208,8 +209,9 @@ class Retire(Component):
             self.v1.eq(Cat(*codes[1])),
             self.sum_add.eq(self.moves & (t.post == Post.VALUE) & (self.count == 0)),
         ]
-        key_mask, key_data, key_address = self._key_write(codes)
-        value_mask, value_data, value_address = self._value_write(codes)
+        place = (self.machine, t, self.count, codes)
+        key_mask, key_data, key_address = key_write(*place, self.query_steps)
+        value_mask, value_data, value_address = value_write(*place, self.value_columns)
         base = kv_depth(machine) // 2
         with m.If(self.moves & (t.post == Post.KEY)):
             m.d.comb += self.kv_mask.eq(key_mask)
@@ -220,55 +222,6 @@ class Retire(Component):
             self.kv_address.eq(Mux(is_key, key_address, value_address + base)),
             self.kv_data.eq(Mux(is_key, Cat(*key_data), Cat(*value_data))),
         ]
-
-    def _key_write(self, codes: list[list[Value]]) -> tuple[Value, list[Value], Value]:
-        """Byte (column = key, chain); a column's member follows from its parity."""
-        t, columns, chains = self.target, self.machine.columns, self.chains
-        bits = (columns - 1).bit_length()
-        tile, start = t.pair[bits - 1 :], t.pair[: bits - 1]
-        words_a_unit = CHANNELS // chains
-        element = t.column * words_a_unit + self.count
-        rows = sum(Mux(self.query_steps[i], tile << (i + 3), 0) for i in range(4))
-        mask = Cat(
-            ((start == column // 2) & (t.both if column % 2 else 1)).replicate(chains)
-            for column in range(columns)
-        )
-        data: list[Value] = []
-        for group in range(self.groups):
-            own = [
-                Cat(*codes[member][group * columns : (group + 1) * columns]).word_select(
-                    self.count[: (words_a_unit - 1).bit_length()], 8 * chains
-                )
-                for member in range(2)
-            ]
-            data += [own[column % 2] for column in range(columns)]
-        return mask, data, rows + element
-
-    def _value_write(self, codes: list[list[Value]]) -> tuple[Value, list[Value], Value]:
-        """Byte (column = dimension, chain = key mod chains)."""
-        t, columns, chains = self.target, self.machine.columns, self.chains
-        single = chains == 1
-        second = self.count[0]
-        key = Cat(second if single else Const(0, 1), t.pair)
-        step = key[(chains - 1).bit_length() :]
-        rows = sum(Mux(self.value_columns[i], (step >> 3) << (i + 3), 0) for i in range(4))
-        address = rows + (t.column << 3) + step[:3]
-        mask, data = [], []
-        for chain in range(chains):
-            if single:
-                mask.append(~second | t.both)
-            else:
-                here = t.pair[: (chains // 2 - 1).bit_length()] == chain // 2 if chains > 2 else 1
-                mask.append(here & (t.both if chain % 2 else 1) & (self.count == 0))
-        for group in range(self.groups):
-            for column in range(columns):
-                lane = group * columns + column
-                for chain in range(chains):
-                    if single:
-                        data.append(Mux(second, codes[1][lane], codes[0][lane]))
-                    else:
-                        data.append(codes[chain % 2][lane])
-        return Cat(*mask * columns), data, address
 
     def _account(self, m: Module) -> None:
         """Numbers and tokens become visible when the writes have settled."""
