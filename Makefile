@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.demo
 PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
@@ -13,15 +14,21 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The virtual environment belongs to this checkout alone: an editable install holds absolute paths.
+# The demo installs a fifth of what the tests need.
+INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	echo "installing into $(VENV) (a few minutes the first time)"; \
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 $(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (a minute or two the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[model,rtl,sim,gpu,hls,dev]'
+	@$(INSTALL) -e '.[model,rtl,sim,gpu,hls,dev]'
+	@touch $@ $(DEMO)
+
+$(DEMO): pyproject.toml constraints.txt
+	@$(INSTALL) -e '.[model]'
 	@touch $@
 
 install: $(STAMP) ## Create .venv with everything the demo and the tests need
 
-demo: $(STAMP) ## A photo and a rendered scene through the integer accelerator, every task as a picture
+demo: $(DEMO) ## A photo and a rendered scene through the integer accelerator, every task as a picture
 	@$(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
 
 test: $(STAMP) lint typecheck ## Style, import rules, types and the default tests
