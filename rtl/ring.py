@@ -13,11 +13,15 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.library import register
+from m3vit.rtl.library import delayed, register
 from m3vit.rtl.memory import Memory
 from m3vit.rtl.passes import RING_BITS
 
 BEAT_BYTES = 64
+
+RELEASE_DELAY = 12
+"""A pass may be issued while the last steps of its tile are still read: the tail, to which their
+addresses are relative, moves behind them."""
 
 
 class Gearbox(Component):
@@ -124,11 +128,17 @@ class Ring(Component):
                 self.head.eq(self.head + 1),
                 place.eq(Mux(place == self.depth - 1, 0, place + 1)),
             ]
-        with m.If(self.release):
+        pulse: Value = self.release
+        for stage in range(RELEASE_DELAY):
+            held = Signal(name=f"release_{stage}")
+            m.d.sync += held.eq(pulse)
+            pulse = held
+        release_to = delayed(m, self.release_to, RELEASE_DELAY, "release_to")
+        with m.If(pulse):
             distance = Signal(RING_BITS)
-            m.d.comb += distance.eq(self.release_to - self.tail)
+            m.d.comb += distance.eq(release_to - self.tail)
             m.d.sync += [
-                self.tail.eq(self.release_to),
+                self.tail.eq(release_to),
                 self.tail_place.eq(self._place(self.tail_place, distance)),
             ]
 

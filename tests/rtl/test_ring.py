@@ -1,0 +1,73 @@
+"""The ring: order, wrapping at a depth that is no power of two, reads during a release."""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.machine import MachineConfig, machine_preset
+from m3vit.rtl.ring import BEAT_BYTES, Ring
+
+SHAPES = {
+    "three beats a word": MachineConfig(name="a", ring_bytes=192 * 24),
+    "three quarters of a beat": MachineConfig(name="b", rows=8, ring_bytes=48 * 20),
+    "one and a half": MachineConfig(name="c", rows=16, ring_bytes=96 * 20),
+}
+
+
+@pytest.mark.parametrize("machine", SHAPES.values(), ids=SHAPES.keys())
+def test_tiles_come_out_as_they_went_in(machine: MachineConfig) -> None:
+    """Eight words are read while the release of the same tile is under way."""
+    rng = np.random.default_rng(1)
+    tiles, word = 30, machine.word_bytes
+    data = rng.integers(0, 256, tiles * 8 * word).astype(np.uint8).tobytes()
+    data += bytes(-len(data) % BEAT_BYTES)
+    dut = Ring(machine)
+
+    async def fill(ctx: Any) -> None:
+        for at in range(0, len(data), BEAT_BYTES):
+            payload = int.from_bytes(data[at : at + BEAT_BYTES], "little")
+            ctx.set(dut.beats.payload, payload)
+            ctx.set(dut.beats.valid, 1)
+            await ctx.tick().until(dut.beats.ready)
+        ctx.set(dut.beats.valid, 0)
+
+    async def read(ctx: Any) -> None:
+        late: deque[int | None] = deque([None] * (Ring.LATENCY - 1))
+        for tile in range(tiles + 1):
+            while tile < tiles and ctx.get(dut.head) < 8 * (tile + 1):
+                await ctx.tick()
+                _check(ctx, late, None)
+            for step in range(8):
+                address = 8 * tile + step
+                ctx.set(dut.address, address)
+                ctx.set(dut.release, step == 1)
+                ctx.set(dut.release_to, 8 * tile + 8)
+                await ctx.tick()
+                _check(ctx, late, address if tile < tiles else None)
+            ctx.set(dut.release, 0)
+
+    def _check(ctx: Any, late: deque[int | None], address: int | None) -> None:
+        late.append(address)
+        due = late.popleft()
+        if due is not None:
+            want = data[due * word : (due + 1) * word]
+            assert ctx.get(dut.data) == int.from_bytes(want, "little"), due
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(fill, background=True)
+    simulator.add_testbench(read)
+    simulator.run()
+
+
+def test_depth_is_checked() -> None:
+    with pytest.raises(ConfigurationError, match="ring_bytes must be 16 to"):
+        Ring(MachineConfig(name="d", ring_bytes=1000))
+
+
+def test_presets_have_rings() -> None:
+    assert Ring(machine_preset("zcu104")).depth == 3072
