@@ -93,6 +93,12 @@ SHAPES: Mapping[str, NetworkShape] = MappingProxyType(
             ),
             _shape("nllb-moe", "NLLB-MoE 54.5 B, BF16", 48, 4, 2048, 8192, 2, 128, 2, 16, 16, 128),
             _shape(
+                "m3vit-nano",
+                "this project's trained nano-scenes model, int8 weights",
+                *(6, 2, 96, 96, 2, 8, 2, 3, 3, 32),
+                weight_bytes=1,
+            ),
+            _shape(
                 "m3vit-small",
                 "this project's small model: every second of 12 blocks, int8 weights",
                 *(12, 2, 384, 384, 2, 16, 4, 12, 12, 32),

@@ -1,12 +1,14 @@
 """Whole runs: command for command equal to the reference, and lawful on any trace."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m3vit.hw.errors import ConfigurationError
-from m3vit.sim.dram import commands
+from m3vit.sim.dram import commands, load
 from m3vit.sim.dram.channel import simulate
 from m3vit.sim.dram.energy import energy_nj
 from m3vit.sim.dram.load import load_memory, memory_names
@@ -60,13 +62,49 @@ def _refreshes(memory: str) -> list[str]:
     modes = ["none", "all-bank"]
     if memory.startswith("hbm3"):
         return [*modes, "paired"]
-    return modes if memory.startswith("ddr4") else [*modes, "per-bank"]
+    return modes if "ddr4" in memory else [*modes, "per-bank"]
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory) -> str:
+    """DDR4 with a second rank on the bus: a user's own table."""
+    text = (Path(load.__file__).parent / "memories" / "ddr4-2400.toml").read_text()
+    path = tmp_path_factory.mktemp("own") / "ddr4-two.toml"
+    path.write_text(text.replace("ranks = 1", "ranks = 2"))
+    return str(path)
+
+
+def test_the_oracle_sees_a_command_that_is_one_tick_early() -> None:
+    table = load_memory("ddr4-2400")
+    log = simulate(table, random_lines(64), Options(log_commands=500, drain=True)).log
+    rows = [(int(t), int(c), int(b)) for t, c, b, _ in log]
+    assert timing_oracle.violations(table, rows, 100) == []
+    tight = next(
+        place
+        for place, (tick, command, bank) in enumerate(rows)
+        if tick == timing_oracle.earliest(table, rows[:place], command, bank) and tick > 1
+    )
+    tick, command, bank = rows[tight]
+    early = [*rows[:tight], (tick - 1, command, bank)]
+    assert len(timing_oracle.violations(table, early, 100)) == 1
+
+
+def test_reads_of_two_ranks_keep_the_switching_time(two_ranks: str) -> None:
+    table = load_memory(two_ranks)
+    assert table.organisation.total_banks == 32
+    lines = np.arange(512, dtype=np.int64)
+    alternating = make_trace((lines // 2 + (lines % 2) * (1 << 27)) * 64)
+    options = Options(mapping="ChRaBaRoCo", refresh="none", scheduler="frfcfs", log_commands=2000)
+    log = simulate(table, alternating, options).log
+    reads = [(int(t), int(b) // 16) for t, c, b, _ in log if c == commands.RD]
+    switches = [b[0] - a[0] for a, b in zip(reads, reads[1:], strict=False) if a[1] != b[1]]
+    assert switches and min(switches) == table.ticks("nBL") + table.ticks("nCS")
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_trace_obeys_rules_and_serves_everything(data) -> None:
-    memory = data.draw(st.sampled_from(memory_names()))
+def test_any_trace_obeys_rules_and_serves_everything(data, two_ranks: str) -> None:
+    memory = data.draw(st.sampled_from([*memory_names(), two_ranks]))
     table = load_memory(memory)
     count = data.draw(st.integers(1, 120))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))

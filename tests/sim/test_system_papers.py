@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from m3vit.sim.system import caching, crossover, papers
 from m3vit.sim.system.crossover import PAIRS, Block, crossover_tokens, load_of, near_over_fetch
 from m3vit.sim.system.shapes import find_shape
+from m3vit.sim.system.workload import recorded
 
 
 def test_every_gap_over_ten_percent_is_explained() -> None:
@@ -61,6 +62,18 @@ def test_map_is_drawn(tmp_path) -> None:
     path = crossover.plot(tmp_path / "map.png", Block())
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert crossover.table().count("| zcu104 |") == 4
+
+
+def test_recorded_routing_of_every_task_is_there() -> None:
+    """The trained model's tasks route differently, and most blocks touch all of its experts."""
+    steps = recorded(crossover.RECORDED)
+    assert {step.task for step in steps} >= {"segmentation", "depth", "normals", "edges"}
+    assert sum(len(step.active) == 8 for step in steps) > len(steps) / 2
+    first = crossover.recorded_table(crossover.RECORDED, widths=(96,)).splitlines()
+    assert [line.split(" | ")[0] for line in first[-3:]] == ["| duplex", "| monde", "| zcu104"]
+    block = Block(width=384, hidden=384, experts=8, top_k=2)
+    even = crossover.routed_near_over_fetch(PAIRS[0], block, [32] * 8)
+    assert even == pytest.approx(near_over_fetch(PAIRS[0], block, 128), rel=1e-6)
 
 
 def test_caches_gain_little_when_every_expert_is_touched() -> None:
