@@ -66,7 +66,7 @@ bench: $(STAMP) ## Speed of the reference device as ratios to a float32 PyTorch 
 	@$(BIN)/m3vit bench
 
 sim-memory: $(STAMP) ## Simulated DRAM against the stored runs, speed included, as a table
-	@$(BIN)/python -m pytest -q -m slow tests/sim
+	@$(BIN)/python -m pytest -q -m slow tests/sim --ignore=tests/sim/rtl
 	@$(BIN)/python -m tests.sim.report_memory
 	@$(BIN)/python -m m3vit.sim.system.papers
 	@$(BIN)/python -m m3vit.sim.system.crossover
