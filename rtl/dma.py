@@ -30,8 +30,8 @@ _UNIT_SHIFT = (ADDRESS_UNIT - 1).bit_length()
 
 class Dma(Component):
     """``start`` executes the DMA command in ``word`` (kept until ``busy`` falls); ``bases`` are
-    those of Base.  ``tokens``: rows of the activation stores.  Regions and beats go to a read and
-    a write port of 128 bits.
+    those of Base.  Rows of the activation stores are the command's tokens.  Regions and beats go
+    to a read and a write port of 128 bits.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -52,7 +52,6 @@ class Dma(Component):
                 "busy": Out(1),
                 "word": In(WORD_BITS),
                 "bases": In(data.ArrayLayout(ADDRESS_BITS, 4)),
-                "tokens": In(TOKEN_BITS),
                 "half_tokens": In(TOKEN_BITS),
                 **{f"read_{name}": port for name, port in region.items()},
                 "data_valid": In(1),
@@ -123,14 +122,12 @@ class Dma(Component):
         reads = self.head["dst"] == Store.NONE
         activation = Mux(reads, (fields["first_channel"] >> 1) + self.unit, word)
         here: Any = self.res_place
-        blocks = activation[2:]
+        blocks, rows = activation[2:], self.head["tokens"]
         m.d.comb += [
             here.bank.eq(bank_of(channel, token)),
             here.row.eq(row_of(channel, token, self.half_tokens)),
             self.bank.eq(activation[:2]),
-            self.row.eq(
-                sum((Mux(blocks[i], self.tokens << i, 0) for i in range(len(blocks))), token)
-            ),
+            self.row.eq(sum((Mux(blocks[i], rows << i, 0) for i in range(len(blocks))), token)),
             self.plan_token.eq(token),
         ]
         words = lanes(self.held[: 2 * BEAT], 16)

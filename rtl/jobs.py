@@ -46,6 +46,7 @@ class Jobs:
         from_xn = self.head["src"] == Store.XN
         return self._common(
             tokens=self.head["tokens"],
+            row_step=self.head["tokens"],  # a share of the image fills XN with its own tokens
             first_token=fields["first_token"],
             steps=self.sizes.steps(fields["inner"]),
             panels=gemm_panels(self.sizes, fields),

@@ -172,7 +172,6 @@ class Machine(Component):
             Value.cast(dma.bases).eq(Value.cast(self.bases)),
             dma.start.eq(self.sequencer.dma_start),
             self.sequencer.dma_busy.eq(dma.busy),
-            dma.tokens.eq(self.sequencer.tokens),
             dma.half_tokens.eq(self.sequencer.half_tokens),
         ]
         self._write_port(m)
