@@ -49,10 +49,17 @@ class DecodeCase:
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeResult:
-    """Times in ms and energies in mJ of one step over all devices, by stage."""
+    """Times in ms and energies in mJ of one step over all devices, by stage.
+
+    ``macs`` and ``dram_bytes`` are those of all devices; ``experts_used`` counts the active experts
+    of each layer that has them.
+    """
 
     times_ms: dict[str, float]
     energy_mj: dict[str, float]
+    macs: int
+    dram_bytes: int
+    experts_used: tuple[int, ...]
 
     @property
     def step_ms(self) -> float:
@@ -67,7 +74,7 @@ class DecodeResult:
 
 def decode_step(case: DecodeCase) -> DecodeResult:
     """Simulate one step with uniformly random routing, drawn anew for every layer."""
-    experts_ns, moe_dram_nj = _experts(case)
+    experts = _experts(case)
     shape, layers = case.shape, case.shape.layers
     qkv_columns = (shape.heads + 2 * shape.kv_heads) * shape.head_width
     inner = shape.heads * shape.head_width
@@ -76,8 +83,11 @@ def decode_step(case: DecodeCase) -> DecodeResult:
     plain_layers = layers - shape.moe_layers
     up = _linear(case, shape.width, shape.hidden / case.devices)
     down = _linear(case, shape.hidden / case.devices, shape.width)
-    feed_forward = [(shape.matrices - 1) * u + d for u, d in zip(up, down, strict=True)]
-    attention_ns, attention_nj, attention_operations = _attention(case)
+    feed_forward = _Work(
+        time_ns=(shape.matrices - 1) * up.time_ns + down.time_ns,
+        moved=(shape.matrices - 1) * up.moved + down.moved,
+    )
+    attention = _attention(case)
     operation_nj = case.processor.operation_pj / 1000
     moe_operations = 2.0 * shape.expert_elements * case.batch * shape.top_k * shape.moe_layers
     dense_operations = 2.0 * case.batch * shape.width * (qkv_columns + inner) * layers
@@ -85,39 +95,55 @@ def decode_step(case: DecodeCase) -> DecodeResult:
     hidden_bytes = case.batch * shape.width * _ACTIVATION_BYTES
     reductions = 3 if case.split_experts else 2
     reduce_ns = case.processor.all_reduce_ns(hidden_bytes, case.devices)
+    attention_operations = attention.operations * layers
+    dense_bytes = case.devices * (
+        (qkv.moved + out.moved) * layers + feed_forward.moved * plain_layers
+    )
     return DecodeResult(
         times_ms={
-            "expert": experts_ns / 1e6,
-            "attention": attention_ns * layers / 1e6,
+            "expert": experts.time_ns / 1e6,
+            "attention": attention.time_ns * layers / 1e6,
             "communication": reductions * reduce_ns * layers / 1e6,
-            "qkv": qkv[0] * layers / 1e6,
-            "projection": out[0] * layers / 1e6,
-            "feed_forward": feed_forward[0] * plain_layers / 1e6,
+            "qkv": qkv.time_ns * layers / 1e6,
+            "projection": out.time_ns * layers / 1e6,
+            "feed_forward": feed_forward.time_ns * plain_layers / 1e6,
         },
         energy_mj={
-            "dense_dram": case.devices
-            * ((qkv[1] + out[1]) * layers + feed_forward[1] * plain_layers)
-            / 1e6,
+            "dense_dram": dense_bytes * case.processor.byte_nj / 1e6,
             "dense_compute": dense_operations * operation_nj / 1e6,
-            "attention_dram": attention_nj * layers / 1e6,
-            "attention_compute": attention_operations * layers * operation_nj / 1e6,
-            "moe_dram": moe_dram_nj / 1e6,
+            "attention_dram": attention.energy_nj * layers / 1e6,
+            "attention_compute": attention_operations * operation_nj / 1e6,
+            "moe_dram": experts.energy_nj / 1e6,
             "moe_compute": moe_operations * operation_nj / 1e6,
         },
+        macs=round((moe_operations + dense_operations + attention_operations) / 2),
+        dram_bytes=round(dense_bytes + attention.moved * layers + experts.moved),
+        experts_used=experts.used,
     )
 
 
-def _linear(case: DecodeCase, inputs: float, outputs: float) -> tuple[float, float]:
-    """Time and DRAM energy of one linear layer on one device's processor."""
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One stage: its time, bytes from DRAM, their energy, operations, and experts with tokens."""
+
+    time_ns: float
+    moved: float
+    energy_nj: float = 0.0
+    operations: float = 0.0
+    used: tuple[int, ...] = ()
+
+
+def _linear(case: DecodeCase, inputs: float, outputs: float) -> _Work:
+    """One linear layer on one device's processor."""
     weights = inputs * outputs * case.shape.weight_bytes
     read = weights + case.batch * inputs * _ACTIVATION_BYTES
     written = case.batch * outputs * _ACTIVATION_BYTES
     time = case.processor.time_ns(2.0 * case.batch * inputs * outputs, read, written)
-    return time, (read + written) * case.processor.byte_nj
+    return _Work(time_ns=time, moved=read + written)
 
 
-def _attention(case: DecodeCase) -> tuple[float, float, float]:
-    """Time, DRAM energy and operations of one layer's attention: keys first, values after them."""
+def _attention(case: DecodeCase) -> _Work:
+    """One layer's attention: keys first, values after them; bytes of all devices."""
     shape = case.shape
     elements = 2.0 * case.batch * case.context * shape.kv_heads * shape.head_width
     size = elements * _ACTIVATION_BYTES
@@ -126,17 +152,19 @@ def _attention(case: DecodeCase) -> tuple[float, float, float]:
     per_device = size / case.devices
     if case.near is None or case.placement == "processor":
         time = 2 * case.processor.time_ns(operations / case.devices / 2, per_device / 2)
-        return time, size * case.processor.byte_nj, operations
+        energy = size * case.processor.byte_nj
+        return _Work(time_ns=time, moved=size, energy_nj=energy, operations=operations)
     time = 2 * near_time_ns(
         case.near, per_device / 2, 1 if case.lockstep_attention else ceil(queries)
     )
     if case.lockstep_attention:
         time *= max(1.0, queries / case.near.op_per_byte)
-    return time, near_energy_nj(case.near, size), operations
+    energy = near_energy_nj(case.near, size)
+    return _Work(time_ns=time, moved=size, energy_nj=energy, operations=operations)
 
 
-def _experts(case: DecodeCase) -> tuple[float, float]:
-    """Time and DRAM energy of the experts of all layers.
+def _experts(case: DecodeCase) -> _Work:
+    """The experts of all layers.
 
     Where there are more devices than experts, several devices split each of them.
     """
@@ -147,6 +175,7 @@ def _experts(case: DecodeCase) -> tuple[float, float]:
     decide = find_placement(case.placement)
     generator = np.random.Generator(np.random.PCG64(case.seed))
     total_ns = total_nj = 0.0
+    used = []
     for _ in range(shape.moe_layers):
         tokens = route_uniformly(generator, case.batch, shape.experts, shape.top_k)
         groups = [tokens] if case.split_experts else _by_device(tokens, devices // copies)
@@ -156,7 +185,9 @@ def _experts(case: DecodeCase) -> tuple[float, float]:
             slowest = max(slowest, _group_ns(case, group, places, times))
             total_nj += copies * _group_nj(case, group, places, share)
         total_ns += slowest
-    return total_ns, total_nj
+        used.append(sum(count > 0 for count in tokens))
+    moved = sum(used) * shape.expert_bytes
+    return _Work(time_ns=total_ns, moved=moved, energy_nj=total_nj, used=tuple(used))
 
 
 def _unit_times(case: DecodeCase, share: float) -> UnitTimes:

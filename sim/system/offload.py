@@ -63,11 +63,13 @@ class OffloadMachine:
 
 @dataclass(kw_only=True)
 class OffloadResult:
-    """Times in ns and counts of one run."""
+    """Times in ns and counts of one run; ``block_experts`` counts the experts whose weights each
+    block reads from the memory that holds them all, loaded or near it."""
 
     policy: str
     total_ns: float = 0.0
     block_ns: list[float] = field(default_factory=list)
+    block_experts: list[int] = field(default_factory=list)
     loads: int = 0
     preloads: int = 0
     hits: int = 0
@@ -80,6 +82,11 @@ class OffloadResult:
     def mean_block_ns(self) -> float:
         """Mean time of a block."""
         return sum(self.block_ns) / max(1, len(self.block_ns))
+
+    @property
+    def read_experts(self) -> int:
+        """Experts read so far from the memory that holds them all."""
+        return self.loads + self.preloads + self.near
 
 
 class _Clock:
@@ -121,8 +128,10 @@ def run_offload(machine: OffloadMachine, steps: list[Step], policy: Policy) -> O
         gate = max(clock.processor, start) + machine.dense_ns
         clock.processor = gate
         result.processor_busy_ns += machine.dense_ns
+        before = result.read_experts
         end = _block(clock, step, policy, gate, start)
         result.block_ns.append(end - start)
+        result.block_experts.append(result.read_experts - before)
         start = end
     result.total_ns = start
     return result

@@ -12,6 +12,7 @@ from m3vit.sim.system.decode import DecodeCase, decode_step
 from m3vit.sim.system.near_policy import make_policy
 from m3vit.sim.system.offload import OffloadMachine, run_offload
 from m3vit.sim.system.processor import load_processor
+from m3vit.sim.system.records import task_passes
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import Step
 
@@ -111,6 +112,9 @@ def decode_record(
         "times_ms": result.times_ms,
         "energy_mj": result.energy_mj,
         "mj_per_token": result.step_mj / batch,
+        "macs": result.macs,
+        "dram_bytes": result.dram_bytes,
+        "experts_used": list(result.experts_used),
     }
 
 
@@ -155,4 +159,5 @@ def offload_record(
             "processor": result.processor_busy_ns / 1e6,
             "near": result.near_busy_ns / 1e6,
         },
+        "by_task": task_passes(machine, steps, result),
     }

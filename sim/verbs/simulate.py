@@ -20,7 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--passes", type=int, default=20, help="runs through all blocks")
     parser.add_argument("--slots", type=int, default=16, help="experts that the processor holds")
     parser.add_argument("--dense-us", type=float, default=100.0, help="a block beside its experts")
-    parser.add_argument("--json", action="store_true", help="print the record as JSON")
+    parser.add_argument("--json", action="store_true", help="print one record a line and task")
+    parser.add_argument("--details", action="store_true", help="print all that the run gave, JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,8 +33,20 @@ def run(args: argparse.Namespace) -> int:
         record = decode_record(args.machine, args.workload, args.batch, args.context, args.devices)
     else:
         record = _offload(args)
-    print(json.dumps(record, indent=1) if args.json else _text(record))
+    if args.details:
+        print(json.dumps(record, indent=1))
+    elif args.json:
+        for line in _lines(record):
+            print(line.to_json())
+    else:
+        print(_text(record))
     return 0
+
+
+def _lines(record: dict[str, Any]) -> list[Any]:
+    from m3vit.sim.system.records import decode_line, offload_lines
+
+    return [decode_line(record)] if "step_ms" in record else offload_lines(record)
 
 
 def _offload(args: argparse.Namespace) -> dict[str, Any]:

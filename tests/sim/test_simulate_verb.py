@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 from m3vit.host.cli import main
+from m3vit.hw.records import Evidence, ResultRecord
 from m3vit.hw.routing import RoutingPlan
 from m3vit.hw.routing_trace import TracedPlan, save_trace
+from m3vit.sim.system.shapes import find_shape
 
 
 def _record(capsys, *arguments: str) -> dict:
-    assert main(["simulate", *arguments, "--json"]) == 0
+    assert main(["simulate", *arguments, "--details"]) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def _lines(capsys, *arguments: str) -> list[ResultRecord]:
+    assert main(["simulate", *arguments, "--json"]) == 0
+    return [ResultRecord.from_json(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_decoding_systems_are_ordered(capsys) -> None:
@@ -30,6 +37,33 @@ def test_loading_system_and_its_policies(capsys) -> None:
     late = _record(capsys, *common, "--policy", "on-demand", "--passes", "3")
     assert early["block_us"] < late["block_us"] and late["over_bound"] >= 1
     assert early["evidence"] == "simulated" and early["routing"] == "uniform"
+
+
+def test_json_is_one_record_a_line(capsys) -> None:
+    """Every figure is simulated; a step's weights cross the memory once, its experts top_k times
+    the batch in work."""
+    common = ("--machine", "gpu", "--workload", "mixtral", "--batch", "32")
+    (record,) = _lines(capsys, *common)
+    shape = find_shape("mixtral")
+    assert {entry.evidence for entry in record.figures.values()} == {Evidence.SIMULATED}
+    assert record.value("experts_used") == [8] * 32 and record.value("tokens") == 32
+    experts = 8 * 32 * shape.expert_bytes
+    assert experts < record.value("dram_bytes") < 1.2 * experts
+    assert record.value("macs") > 32 * 2 * 32 * shape.expert_elements
+    assert record.value("latency_ms") == pytest.approx(sum(record.value("phases_ms").values()))
+
+
+def test_json_has_a_record_for_each_task(capsys) -> None:
+    arguments = ("--machine", "zcu104", "--workload", "m3vit-small", "--batch", "197")
+    records = _lines(capsys, *arguments, "--tasks", "2", "--passes", "4", "--policy", "m3vit")
+    details = _record(capsys, *arguments, "--tasks", "2", "--passes", "4", "--policy", "m3vit")
+    assert [record.task for record in records] == ["task0", "task1"]
+    assert sum(2 * r.value("latency_ms") for r in records) == pytest.approx(details["total_ms"])
+    shape = find_shape("m3vit-small")
+    for record in records:
+        assert record.value("macs") == 6 * 197 * 4 * shape.expert_elements
+        assert record.value("dram_bytes") == 6 * 16 * shape.expert_bytes
+        assert record.value("experts_used") == [16] * 6 and record.value("tokens") == 197
 
 
 def test_recorded_trace(tmp_path, capsys) -> None:
