@@ -1,4 +1,4 @@
-"""Metrics of one image from files: predictions as the host writes them, ground truth as arrays."""
+"""Metrics of images from files: predictions as the host writes them, ground truth as arrays."""
 
 import json
 import math
@@ -11,11 +11,14 @@ import numpy as np
 
 from m3vit.hw.config import TaskConfig
 from m3vit.hw.errors import ConfigurationError, DatasetError
-from m3vit.model.metrics.metric import Field
+from m3vit.model.metrics.metric import Field, Metric
 from m3vit.model.metrics.registry import make_metric
 
 TASKS_KEY = "tasks"
 """Entry of a predictions file: JSON of the tasks' names, kinds and channels."""
+
+ENDING = ".predictions.npz"
+"""Of the names of predictions; what comes before is the image's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +68,43 @@ def _tasks(path: Path, arrays: dict[str, Field]) -> list[TaskConfig]:
 def score_files(predictions: Path, truth: Path) -> dict[str, Score]:
     """Score each predicted task whose kind has ground truth.
 
+    Args:
+        predictions: a file of `m3vit run --arrays`, or a folder of NAME.predictions.npz.
+        truth: its ground truth, or a folder with one NAME.npz for every one of them.
+
     Raises:
         DatasetError: a file is missing or damaged, nothing can be scored, or shapes differ.
     """
+    metrics: dict[str, Metric] = {}
+    for predicted, actual in _pairs(predictions, truth):
+        _update(metrics, predicted, actual)
+    return {name: _score(metric) for name, metric in metrics.items()}
+
+
+def _pairs(predictions: Path, truth: Path) -> list[tuple[Path, Path]]:
+    if not predictions.is_dir() and not truth.is_dir():
+        return [(predictions, truth)]
+    found = sorted(predictions.glob(f"*{ENDING}"))
+    if not found:
+        raise DatasetError(
+            f"{predictions} holds no NAME{ENDING} to go with the folder {truth}; write them with "
+            "`m3vit run --arrays` or `m3vit validate --out`"
+        )
+    return [(path, truth / f"{path.name.removesuffix(ENDING)}.npz") for path in found]
+
+
+def _update(metrics: dict[str, Metric], predictions: Path, truth: Path) -> None:
     predicted, actual = _arrays(predictions), _arrays(truth)
     tasks = [task for task in _tasks(predictions, predicted) if task.kind.value in actual]
     if not tasks:
         raise DatasetError(f"{truth} holds no ground truth for the tasks in {predictions}")
-    return {
-        task.name: _score(task, predicted[task.name], actual[task.kind.value]) for task in tasks
-    }
+    for task in tasks:
+        if task.name not in metrics:
+            metrics[task.name] = make_metric(task.kind.value, task.channels)
+        metrics[task.name].update(predicted[task.name], actual[task.kind.value])
 
 
-def _score(task: TaskConfig, prediction: Field, target: Field) -> Score:
-    metric = make_metric(task.kind.value, task.channels)
-    metric.update(prediction, target)
+def _score(metric: Metric) -> Score:
     return Score(
         metric=metric.name,
         unit=metric.unit,

@@ -7,8 +7,10 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("predictions", type=Path, help="NAME.predictions.npz")
-    parser.add_argument("truth", type=Path, help="ground truth by kind of task (.npz)")
+    parser.add_argument("predictions", type=Path, help="NAME.predictions.npz, or a folder of them")
+    parser.add_argument(
+        "truth", type=Path, help="ground truth by kind of task (NAME.npz), or a folder"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -81,3 +81,28 @@ def test_truth_of_other_tasks_is_refused(folder: Path) -> None:
     np.savez(folder / "t.npz", edges=np.zeros((8, 9), np.uint8))
     with pytest.raises(DatasetError, match="holds no ground truth for the tasks"):
         score_files(folder / "p.npz", folder / "t.npz")
+
+
+def test_folders_are_scored_as_one_set(folder: Path, tmp_path: Path) -> None:
+    """A metric over a set is not the mean of the images' metrics."""
+    places = [tmp_path / "predictions", tmp_path / "truth"]
+    for place in places:
+        place.mkdir()
+    metric = make_metric("depth", 1)
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        depths = rng.uniform(1, 9, (2, 4 + number, 9)).astype(np.float32)
+        tasks = np.array(json.dumps(TASKS[:1]))
+        np.savez(places[0] / f"a{number}.predictions.npz", tasks=tasks, far=depths[0])
+        np.savez(places[1] / f"a{number}.npz", depth=depths[1])
+        metric.update(depths[0], depths[1])
+    assert score_files(*places)["far"].value == metric.value()
+    (places[1] / "a1.npz").unlink()
+    with pytest.raises(DatasetError, match="a1.npz does not exist"):
+        score_files(*places)
+
+
+def test_an_empty_folder_is_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DatasetError, match="none holds no NAME.predictions.npz"):
+        score_files(tmp_path / "none", folder)
