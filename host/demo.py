@@ -5,7 +5,6 @@ of the host needs nothing but the contract.
 """
 
 import contextlib
-import io
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from m3vit.host.cache import folder_of, key_of, sources_of
-from m3vit.host.cli import main
+from m3vit.host.call import call_verb
 from m3vit.host.devices.table import open_device
 from m3vit.host.exactness import compare_tasks
 from m3vit.host.images import read_image
 from m3vit.host.progress import say, step
 from m3vit.host.report import table
 from m3vit.host.truth import read_truth
+from m3vit.host.validation.summary import score_row
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.errors import M3vitError
 from m3vit.hw.files import directory_atomic
@@ -32,14 +32,6 @@ from m3vit.hw.record_table import text_table
 from m3vit.hw.records import ResultRecord
 
 PACKAGE = "package"
-
-
-class VerbFailedError(Exception):
-    """A verb has already said in one line what is wrong."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"exit code {code}")
-        self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +76,7 @@ class Demo:
 def summary(demo: Demo, seconds: float) -> str:
     """What a newcomer wants to know: cost, quality, exactness, where the pictures are."""
     mine = demo.package.parent / "mine"
-    rows = [("rendered scene", "metric", ""), *map(_score_row, demo.scores.items())]
+    rows = [("rendered scene", "metric", ""), *map(score_row, demo.scores.items())]
     return "\n".join(
         [
             "",
@@ -100,13 +92,6 @@ def summary(demo: Demo, seconds: float) -> str:
             f"{seconds:.1f} s in all",
         ]
     )
-
-
-def _score_row(item: tuple[str, dict[str, Any]]) -> tuple[str, str, str]:
-    task, score = item
-    value = "-" if score["value"] is None else f"{score['value']:.2f} {score['unit']}"
-    better = "lower" if score["lower_is_better"] else "higher"
-    return task, f"{score['metric']} ({better} is better)", value
 
 
 def shipped(name: str) -> Path:
@@ -144,13 +129,7 @@ def run_demo(options: Options) -> Demo:
 
 def _verb(options: Options, verb: str, *arguments: object) -> str:
     """What the verb prints."""
-    debug = ["--debug"] if options.debug else []
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        code = main([*debug, verb, *map(str, arguments)])
-    if code:
-        raise VerbFailedError(code)
-    return printed.getvalue()
+    return call_verb(verb, *arguments, debug=options.debug)
 
 
 def _kept(

@@ -1,5 +1,6 @@
 """Whether a device's integers are those of the layer-by-layer definition."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ from numpy.typing import NDArray
 from m3vit.host.devices.device import Device, DeviceRun
 from m3vit.host.images import resize_image
 from m3vit.hw.errors import DeviceError
-from m3vit.hw.evaluate import Evaluation, evaluate
-from m3vit.hw.formats import UInt8
+from m3vit.hw.evaluate import evaluate
+from m3vit.hw.formats import Int16, UInt8
 from m3vit.hw.golden.embedding import patches
 from m3vit.hw.package import Package
 from m3vit.hw.quantised import QuantisedModel
+from m3vit.hw.routing import RoutingPlan
 
 
 def compare_tasks(package: Package, model: QuantisedModel, device: Device, image: UInt8) -> int:
@@ -31,24 +33,34 @@ def compare_tasks(package: Package, model: QuantisedModel, device: Device, image
     resized = resize_image(image, config.image_height, config.image_width)
     tiles = patches(resized, config.patch)
     for number, task in enumerate(config.task_names):
-        run = device.run(package, tiles, number)
         expected = evaluate(model, resized, number)
-        count += _same(f"result of task {task}", run.result, expected.result)
-        count += _same_plans(task, run, expected)
+        run = device.run(package, tiles, number)
+        count += compare_run(task, run, expected.result, expected.plans)
     return count
 
 
-def _same_plans(task: str, run: DeviceRun, expected: Evaluation) -> int:
-    count = 0
+def compare_run(task: str, run: DeviceRun, result: Int16, plans: Mapping[int, RoutingPlan]) -> int:
+    """Compare what ``run`` left with the ``result`` [T, d] and, for every block that the device
+    reports, the ``plans`` of golden; count the integers compared.
+
+    Raises:
+        DeviceError: an integer differs; the message says which is the first.
+    """
+    count = same_integers(f"result of task {task}", run.result, result)
     for block in run.plans:
-        got, wanted = run.plans[block].per_token(), expected.plans[block].per_token()
+        got, wanted = run.plans[block].per_token(), plans[block].per_token()
         where = f"of task {task}, block {block}"
-        count += _same(f"experts {where}", got[0], wanted[0])
-        count += _same(f"weights {where}", got[1], wanted[1])
+        count += same_integers(f"experts {where}", got[0], wanted[0])
+        count += same_integers(f"weights {where}", got[1], wanted[1])
     return count
 
 
-def _same(what: str, got: NDArray[Any], expected: NDArray[Any]) -> int:
+def same_integers(what: str, got: NDArray[Any], expected: NDArray[Any]) -> int:
+    """How many integers were compared, ``what`` names them.
+
+    Raises:
+        DeviceError: shapes or integers differ.
+    """
     if got.shape != expected.shape:
         raise DeviceError(f"{what}: shape {list(got.shape)}, expected {list(expected.shape)}")
     different = np.argwhere(got != expected)

@@ -158,12 +158,12 @@ def _files(
     files = {f"{name}.{one.task.name}.png": png(task_picture(one)) for one in shown}
     files[f"{name}.overview.png"] = png(sheet(image, shown, name))
     if request.arrays:
-        files[f"{name}.predictions.npz"] = _archive(predictions)
+        files[f"{name}.predictions.npz"] = predictions_archive(predictions)
     return files
 
 
-def _archive(predictions: Sequence[Prediction]) -> bytes:
-    """Arrays by task; ``tasks`` is the JSON of their names, kinds and channels."""
+def predictions_archive(predictions: Sequence[Prediction]) -> bytes:
+    """An .npz: arrays by task; ``tasks`` is the JSON of their names, kinds and channels."""
     stream = io.BytesIO()
     tasks = json.dumps([asdict(one.task) for one in predictions])
     arrays = {one.task.name: one.values for one in predictions}

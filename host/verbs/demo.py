@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
     import json
     import time
 
-    from m3vit.host.demo import Options, VerbFailedError, run_demo, shipped, summary
+    from m3vit.host.call import VerbFailedError
+    from m3vit.host.demo import Options, run_demo, shipped, summary
 
     started = time.perf_counter()
     options = Options(
