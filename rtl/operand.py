@@ -207,7 +207,10 @@ class Operand(Component):
                 p=codes[-1],
             )
         m.d.comb += self.codes.eq(Cat(*codes))
-        return self._permuted(self._masked(delayed(m, valid_at, Softmax.LATENCY, "mask")))
+        # A signal of its own: lanes of a concatenation would each be written out as the whole.
+        masked = Signal(len(self.codes))
+        m.d.comb += masked.eq(self._masked(delayed(m, valid_at, Softmax.LATENCY, "mask")))
+        return self._permuted(masked)
 
     def _slot_bits(self) -> int:
         return (self.machine.accumulator_pairs - 1).bit_length()
