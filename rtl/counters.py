@@ -10,6 +10,9 @@ COUNTER_BITS = 64
 STEP_BITS = 8
 """Most a counter can rise in one cycle: beats of all ports, saturations of a pair."""
 
+EVENTS = tuple(name.lower() for name in COUNTERS if name != "CYCLES")
+"""What is counted, in the order of the table."""
+
 _LATE = 2
 
 
@@ -24,9 +27,8 @@ class Counters(Component):
     def __init__(self, low_bits: int = 32) -> None:
         self.low_bits = low_bits
         ports: dict[str, Member] = {"run": In(1), "clear": In(1)}
+        ports |= {f"add_{name}": In(STEP_BITS) for name in EVENTS}
         for name in COUNTERS:
-            if name != "CYCLES":
-                ports[f"add_{name.lower()}"] = In(STEP_BITS)
             ports[f"count_{name.lower()}"] = Out(COUNTER_BITS)
         super().__init__(ports)
 

@@ -24,6 +24,7 @@ from m3vit.rtl.results import Results, depth_of, result_layout
 from m3vit.rtl.retire import Retire
 from m3vit.rtl.ring import BEAT_BYTES, Ring
 from m3vit.rtl.value_sums import ValueSums
+from m3vit.rtl.waits import Cause
 
 QUEUE = 4
 """Passes decided ahead of the array."""
@@ -103,12 +104,13 @@ class Engine(Component):
                 "published": Out(TOKEN_BITS),
                 "publish_clear": In(1),
                 "publish_all": In(1),
-                "saturations": Out(32),
+                "saturated": Out(8),
                 "idle": Out(1),
                 "issued": Out(1),
                 "ring_full": Out(1),
-                "busy": Out(1),
-                "starved": Out(1),
+                "cause": Out(Cause),
+                "adding": Out(1),
+                "results_full": Out(1),
             }
         )
 
@@ -186,6 +188,7 @@ class Engine(Component):
             loader.freed.eq(array.freed),
             loader.retired.eq(self._retire.retired),
             issue.loaded.eq(loader.loaded),
+            issue.starved.eq(loader.starved),
             issue.bank.eq(loader.bank),
             issue.retired.eq(self._retire.retired),
             issue.scored.eq(array.scored),
@@ -322,9 +325,10 @@ class Engine(Component):
             self.issued.eq(self._issue.idle),
             self.retired.eq(self._retire.retired),
             self.published.eq(self._retire.published),
-            self.saturations.eq(self._retire.saturations),
-            self.busy.eq(self._issue.control.valid),
-            self.starved.eq(self._loader.starved),
+            self.saturated.eq(self._retire.saturated),
+            self.cause.eq(self._issue.cause),
+            self.adding.eq(self._retire.res_write),
+            self.results_full.eq(self._issue.full),
         ]
 
 

@@ -24,6 +24,7 @@ class GateResults(Component):
 
     ``experts``, ``top_k``, ``factor``, ``shift``: of the gate, constant until all records are
     written.  ``plan_we``, ``plan_token``, ``plan_entry``: one record a cycle (see plan).
+    ``busy``: logits are being ranked.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -48,6 +49,7 @@ class GateResults(Component):
                 "plan_we": Out(1),
                 "plan_token": Out(self.token_bits),
                 "plan_entry": Out(self.layout.size),
+                "busy": Out(1),
             }
         )
 
@@ -80,5 +82,5 @@ class GateResults(Component):
             plan_entry=self.plan_entry,
             idle=idle,
         )
-        m.d.comb += self.plan_token.eq(token)
+        m.d.comb += [self.plan_token.eq(token), self.busy.eq(~idle)]
         return m

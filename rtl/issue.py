@@ -17,6 +17,7 @@ from m3vit.rtl.passes import (
     Post,
     Wait,
 )
+from m3vit.rtl.waits import Cause
 
 SLOTS = CASCADE
 """Shortest pass: the swap's wave and the load steps behind it."""
@@ -26,7 +27,9 @@ class Issue(Component):
     """Ports: ``passes``; ``loaded`` and ``bank`` of the loader; counters ``retired``, ``scored``,
     ``tokens``; ``query_loaded`` by half, freed with ``query_free``; ``left``: a result has left
     the FIFO of ``results`` places.  ``control`` shows a slot a cycle (its ``swap`` tells the
-    loader); ``release`` with ``release_to`` gives ring words back.
+    loader); ``release`` with ``release_to`` gives ring words back.  ``cause``: what the cycle
+    before was used for (``starved``: the loader's tile is not in the ring); ``full``: it had a
+    pass whose results had no room.
 
     A pass starts in the cycle after the last slot of the one in front of it if it was ready a
     cycle before.
@@ -38,6 +41,7 @@ class Issue(Component):
             {
                 "passes": In(stream.Signature(Pass)),
                 "loaded": In(1),
+                "starved": In(1),
                 "bank": In(1),
                 "retired": In(NUMBER_BITS),
                 "scored": In(NUMBER_BITS),
@@ -49,6 +53,8 @@ class Issue(Component):
                 "release": Out(1),
                 "release_to": Out(RING_BITS),
                 "idle": Out(1),
+                "cause": Out(Cause),
+                "full": Out(1),
             }
         )
 
@@ -74,6 +80,7 @@ class Issue(Component):
         with m.Else():
             m.d.sync += self.slot.eq(self.slot + 1)
         self._emit(m)
+        self._explain(m)
         return m
 
     def _ready(self, m: Module) -> None:
@@ -85,10 +92,13 @@ class Issue(Component):
         takes = Signal(range(self.results + 1))
         m.d.comb += takes.eq(Mux(self.start & results, p.pairs, 0))
         m.d.sync += room.eq(room + self.left - takes)
-        enough = ~results | (room >= p.pairs)
-        query = ~p.wait_query | self.query_loaded.bit_select(p.half, 1)
+        self.enough, self.query, self.waited = Signal(), Signal(), self._waited(m, p)
+        m.d.comb += [
+            self.enough.eq(~results | (room >= p.pairs)),
+            self.query.eq(~p.wait_query | self.query_loaded.bit_select(p.half, 1)),
+        ]
         m.d.sync += self.ready.eq(
-            self.passes.valid & self._waited(m, p) & enough & query & ~self.start
+            self.passes.valid & self.waited & self.enough & self.query & ~self.start
         )
 
     def _waited(self, m: Module, p: Any) -> Value:
@@ -103,6 +113,30 @@ class Issue(Component):
             with m.Case(Wait.TOKENS):
                 m.d.comb += done.eq(self.tokens >= p.wait_for)
         return done
+
+    def _explain(self, m: Module) -> None:
+        """One cause a cycle; padding of a short pass waits for the multipliers too."""
+        p: Any = self.passes.payload
+        held: Any = self.held
+        cause = Signal(Cause)
+        operand = {Wait.TOKENS: Cause.NORM, Wait.SCORED: Cause.SOFTMAX, Wait.RETIRED: Cause.OPERAND}
+        with m.If(self.active):
+            m.d.comb += cause.eq(Mux(self.slot < held.pairs, Cause.BUSY, Cause.REFILL))
+        with m.Elif(self.passes.valid & ~self.waited):
+            with m.Switch(p.wait):
+                for wait, name in operand.items():
+                    with m.Case(wait):
+                        m.d.comb += cause.eq(name)
+        with m.Elif(self.passes.valid & ~self.query):
+            m.d.comb += cause.eq(Cause.OPERAND)
+        with m.Elif(self.passes.valid & ~self.loaded):
+            m.d.comb += cause.eq(Mux(self.starved, Cause.WEIGHTS, Cause.REFILL))
+        with m.Elif(self.passes.valid & ~self.enough):
+            m.d.comb += cause.eq(Cause.BLOCKED)
+        m.d.sync += [
+            self.cause.eq(cause),
+            self.full.eq(self.passes.valid & ~self.enough & (~self.active | self.last_slot)),
+        ]
 
     def _emit(self, m: Module) -> None:
         c: Any = self.control

@@ -12,8 +12,10 @@ from m3vit.rtl.axi_read import AxiRead, read_ports
 from m3vit.rtl.axi_write import AxiWrite, write_ports
 from m3vit.rtl.command_list import CommandList
 from m3vit.rtl.core import Core
+from m3vit.rtl.counters import EVENTS, STEP_BITS
 from m3vit.rtl.dma import Dma
 from m3vit.rtl.engine import connect
+from m3vit.rtl.events import events
 from m3vit.rtl.fetch import Fetch
 from m3vit.rtl.gate_results import GateResults
 from m3vit.rtl.library import shared
@@ -34,7 +36,7 @@ class Machine(Component):
     """
 
     def __init__(self, machine: MachineConfig) -> None:
-        self.machine = machine
+        self.machine, self.reads = machine, READS
         ports: dict[str, Any] = {}
         for number in range(READS):
             for name, member in read_ports(PORT_BITS).items():
@@ -60,13 +62,7 @@ class Machine(Component):
                 "block": Out(8),
                 "read_error": Out(1),
                 "write_error": Out(1),
-                "array_busy": Out(1),
-                "starved": Out(1),
-                "ring_full": Out(1),
-                "beats_read": Out(3),
-                "beat_written": Out(1),
-                "experts_loaded": Out(16),
-                "saturations": Out(32),
+                **{f"add_{name}": Out(STEP_BITS) for name in EVENTS},
             }
         )
 
@@ -122,7 +118,7 @@ class Machine(Component):
     def _weights(self, m: Module) -> None:
         """The weights' ports."""
         fetch, count = self.fetch, READS - 1
-        m.submodules.slices = slices = Slices(count)
+        m.submodules.slices = self.slices = slices = Slices(count)
         m.d.comb += [
             slices.valid.eq(fetch.valid),
             fetch.ready.eq(slices.ready),
@@ -323,15 +319,7 @@ class Machine(Component):
             self.read_error.eq(Cat(ports[f"read{n}"]["error"] for n in range(READS)).any()),
             self.write_error.eq(ports["write"]["error"]),
             self.quiet.eq(Cat(port["quiet"] for port in ports.values()).all()),
-            self.array_busy.eq(core.busy),
-            self.starved.eq(core.starved),
-            self.ring_full.eq(core.ring_full),
-            self.beat_written.eq(self.m0_axi_wvalid & self.m0_axi_wready),
-            self.experts_loaded.eq(self.fetch.loaded),
-            self.saturations.eq(core.saturations),
         ]
-        beats = [
-            getattr(self, f"m{n}_axi_rvalid") & getattr(self, f"m{n}_axi_rready")
-            for n in range(READS)
+        m.d.comb += [
+            getattr(self, f"add_{name}").eq(event) for name, event in events(m, self).items()
         ]
-        m.d.comb += self.beats_read.eq(sum(beats[1:], beats[0]))

@@ -24,6 +24,8 @@ class NormServer(Component):
     when ``published`` > t.  ``finished`` tokens are complete in XN (cleared by ``start``).
 
     Ports: side reader of RES, writer of XN, the table's write port, ``epsilon``, ``shift``.
+    For the counters: ``playing`` channels go into the lanes, ``starved`` the residual is not
+    there, ``blocked`` XN's bank is still read.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -55,6 +57,9 @@ class NormServer(Component):
                 "table_we": In(1),
                 "table_channel": In(12),
                 "table_entry": In(96),
+                "playing": Out(1),
+                "starved": Out(1),
+                "blocked": Out(1),
             }
         )
 
@@ -84,6 +89,7 @@ class NormServer(Component):
         here: Any = self.res_place
         asks = self.active & (token < self.tokens) & (token < self.published) & (free != 0)
         takes, last = asks & self.res_ready, word == self.width16 - 1
+        m.d.comb += self.starved.eq(self.active & (token < self.tokens) & (token >= self.published))
         m.d.comb += [
             self.res_read.eq(asks),
             here.bank.eq(bank_of(word, token)),
@@ -124,6 +130,8 @@ class NormServer(Component):
             with m.If(last):
                 m.d.sync += [on.eq(0), self.side.eq(~self.side)]
         m.d.comb += [
+            self.playing.eq(on),
+            self.blocked.eq((self.filled != 0) & ~on & (self.room < words)),
             self.played.eq(last),
             self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - 1], self.side)),
         ]

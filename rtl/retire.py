@@ -33,7 +33,8 @@ class Retire(Component):
 
     Constants of an operation: ``tokens`` T, ``half_tokens`` ceil(T/2), ``query_steps``,
     ``value_columns``.  Counters: ``retired`` number, ``published`` tokens whose residual is
-    complete (cleared by ``publish_clear``, all with ``publish_all``), ``saturations``.
+    complete (cleared by ``publish_clear``, all with ``publish_all``).  ``saturated``: additions
+    that saturated in a cycle.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -72,7 +73,7 @@ class Retire(Component):
                 "published": Out(TOKEN_BITS),
                 "publish_clear": In(1),
                 "publish_all": In(1),
-                "saturations": Out(32),
+                "saturated": Out(8),
                 "busy": Out(1),
             }
         )
@@ -191,7 +192,7 @@ class Retire(Component):
             Value.cast(self.res_write_place).eq(places[total]),
             self.res_write_data.eq(add.y),
         ]
-        m.d.sync += self.saturations.eq(self.saturations + add.saturated)
+        m.d.comb += self.saturated.eq(add.saturated)
 
     def _codes(self, member: int) -> list[Value]:
         """int8 [G][C] of one member."""

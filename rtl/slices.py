@@ -27,6 +27,7 @@ QUEUE = 2 * WORDS
 class Slices(Component):
     """Ports: regions ``valid``, ``ready``, ``address`` (a multiple of 64), ``words`` of 64 bytes;
     the same by port for AxiRead (``beats`` of 16 bytes), and its data; ``out`` in region order.
+    ``waiting``: there is room and the memory has not answered.
     """
 
     def __init__(self, ports: int) -> None:
@@ -50,6 +51,7 @@ class Slices(Component):
                 "words": In(LENGTH_BITS),
                 **each,
                 "out": Out(stream.Signature(8 * BEAT_BYTES)),
+                "waiting": Out(1),
             }
         )
 
@@ -133,6 +135,7 @@ class Slices(Component):
             self.out.valid.eq(valids[turn] & order["r_valid"]),
             self.out.payload.eq(words[turn]),
             order["r_ready"].eq(moves & last),
+            self.waiting.eq(self.out.ready & order["r_valid"] & ~valids[turn]),
         ]
         for number, queue in enumerate(queues):
             m.d.comb += queue["r_ready"].eq(moves & (turn == number))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.error_codes import ErrorCode
@@ -12,8 +12,9 @@ from m3vit.rtl.axi_bursts import ADDRESS_BITS
 from m3vit.rtl.axi_lite import slave_ports
 from m3vit.rtl.axi_read import read_ports
 from m3vit.rtl.axi_write import write_ports
+from m3vit.rtl.counters import EVENTS, Counters
 from m3vit.rtl.machine import READS, Machine
-from m3vit.rtl.registers import COUNTER_BITS, Registers
+from m3vit.rtl.registers import Registers
 from m3vit.rtl.slices import PORT_BITS
 
 NAME = "m3vit"
@@ -134,27 +135,14 @@ class Top(Component):
         ]
 
     def _count(self, m: Module) -> None:
-        """64-bit counters, cleared by a start."""
+        """Cleared by a start, held when the machine stops; ``events`` by counter."""
         registers: Any = self.registers
-        inner: Any = self.inner
-        events: dict[str, Value] = {
-            "cycles": self.busy,
-            "array_busy": inner.array_busy,
-            "array_wait_weights": inner.starved & ~inner.array_busy,
-            "fetch_blocked": inner.ring_full,
-            "read_beats": inner.beats_read,
-            "write_beats": inner.beat_written,
+        m.submodules.counters = counters = Counters()
+        self.events: dict[str, Value] = {
+            name: getattr(self.inner, f"add_{name}") for name in EVENTS
         }
-        for name, event in events.items():
-            count = Signal(COUNTER_BITS, name=f"count_{name}")
-            with m.If(registers.control_start):
-                m.d.sync += count.eq(0)
-            with m.Elif(self.busy):
-                m.d.sync += count.eq(count + event)
+        m.d.comb += [counters.run.eq(self.busy), counters.clear.eq(registers.control_start)]
+        m.d.comb += [getattr(counters, f"add_{name}").eq(e) for name, e in self.events.items()]
+        for name in ("cycles", *EVENTS):
+            count = getattr(counters, f"count_{name}")
             m.d.comb += getattr(registers, f"count_{name}").eq(count)
-        held = {"experts_loaded": inner.experts_loaded, "saturations": inner.saturations}
-        for name, value in held.items():
-            kept = Signal(len(value), name=f"kept_{name}")
-            with m.If(~self.reset):
-                m.d.sync += kept.eq(value)
-            m.d.comb += getattr(registers, f"count_{name}").eq(Cat(kept, Const(0, 1)))

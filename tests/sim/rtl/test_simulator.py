@@ -80,6 +80,14 @@ def require_equal(package: Package, run: RtlRun, tiles: Int8, task: int) -> None
             np.testing.assert_array_equal(run.trace[own], trace[own], err_msg=where)
     np.testing.assert_array_equal(run.result.reshape(-1), result.view(np.int16))
     assert run.counters["SATURATIONS"] == saturations
+    require_one_cause_a_cycle(run)
+
+
+def require_one_cause_a_cycle(run: RtlRun) -> None:
+    """The array is busy, waits for exactly one thing or is blocked in every cycle."""
+    causes = {name: count for name, count in run.counters.items() if name.startswith("ARRAY_")}
+    assert sum(causes.values()) == run.counters["CYCLES"], causes
+    assert causes["ARRAY_BUSY"] > 0
 
 
 SHAPES = {
