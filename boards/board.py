@@ -16,6 +16,9 @@ else:
     import tomli as tomllib
 
 FILE = "board.toml"
+MEMORY_PORTS = ("HPC0", "HPC1", "HP0", "HP1", "HP2", "HP3")
+"""Slave ports of the Zynq UltraScale+ that reach its DRAM, in the order of the vendor's SAXIGP."""
+
 FOLDER = Path(__file__).parent
 
 
@@ -33,6 +36,22 @@ class BoardMemory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoardPlatform:
+    """What the vendor's tools and the processing system need to know."""
+
+    device: str
+    """Full part name."""
+    board_part: str
+    """Board files with the preset of the processing system."""
+    memory_ports: tuple[str, ...]
+    """Slave ports of the processing system, one for each of our masters in their order."""
+    ddr_gbytes: float
+    pll: str
+    """Phase-locked loop that the programmable logic's clock is divided from."""
+    pll_mhz: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class BoardConfig:
     """A board: its chip's resources, its memory and the machine that is built for it."""
 
@@ -42,6 +61,7 @@ class BoardConfig:
     clock_mhz: float
     resources: Resources
     memory: BoardMemory
+    platform: BoardPlatform
     preset: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
@@ -109,10 +129,18 @@ _MEMORY = {
     "port_bits": int,
     "source": str,
 }
+_PLATFORM = {
+    "device": str,
+    "board_part": str,
+    "memory_ports": list,
+    "ddr_gbytes": float,
+    "pll": str,
+    "pll_mhz": float,
+}
 
 
 def _board(values: Mapping[str, Any], path: Path) -> BoardConfig:
-    tables = {"resources", "memory", "machine"}
+    tables = {"resources", "memory", "platform", "machine"}
     plain = {name: value for name, value in values.items() if name not in tables}
     top = _checked(plain, _TOP, f"board file {path}")
     parts = {name: _table(values, name, path) for name in tables}
@@ -125,9 +153,22 @@ def _board(values: Mapping[str, Any], path: Path) -> BoardConfig:
             **_checked(parts["resources"], _RESOURCES, f"board file {path}, [resources]")
         ),
         memory=BoardMemory(**_checked(parts["memory"], _MEMORY, f"board file {path}, [memory]")),
+        platform=_platform(parts["platform"], f"board file {path}, [platform]"),
         preset=preset,
         overrides=overrides,
     )
+
+
+def _platform(values: Mapping[str, Any], where: str) -> BoardPlatform:
+    checked = _checked(values, _PLATFORM, where)
+    ports = tuple(map(str, checked.pop("memory_ports")))
+    unknown = sorted(set(ports) - set(MEMORY_PORTS))
+    if unknown or len(set(ports)) != len(ports):
+        raise ConfigurationError(
+            f"{where}: memory_ports is {list(ports)}, expected distinct ones of "
+            f"{', '.join(MEMORY_PORTS)}"
+        )
+    return BoardPlatform(memory_ports=ports, **checked)
 
 
 def _table(values: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -145,7 +186,7 @@ def _checked(values: Mapping[str, Any], expected: Mapping[str, type], where: str
     for name, kind in expected.items():
         value = values[name]
         fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
-        if not fits or isinstance(value, bool) or (kind is not str and value < 0):
+        if not fits or isinstance(value, bool) or (kind in (int, float) and value < 0):
             raise ConfigurationError(f"{where}: {name} is {value!r}, expected a {kind.__name__}")
         result[name] = kind(value)
     return result
