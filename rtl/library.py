@@ -16,6 +16,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Val
 from amaranth.lib.wiring import Component
 
 from m3vit.hw.errors import ConfigurationError
+from m3vit.rtl.emission import quick_memories
 
 PRIMITIVES = Path(__file__).with_name("dsp48e2.v")
 """Behavioural model of the vendor primitives that blocks instantiate, for simulation only."""
@@ -80,7 +81,8 @@ def _convert_one(component: Component, name: str) -> tuple[str, dict[str, Compon
     found: dict[str, Component] = {}
     token = _noted.set(found)
     try:
-        text = verilog.convert(component, name=name, strip_internal_attrs=True)
+        with quick_memories():
+            text = verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
     finally:
         _noted.reset(token)
     return _ZEROS.sub("", text), found
