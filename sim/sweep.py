@@ -37,13 +37,14 @@ def _decode(settings: Settings) -> dict[str, Any]:
     from m3vit.sim.system.presets import decode_record
 
     plain = {"machine": "duplex", "workload": "mixtral", "batch": 32, "context": 1024.0}
-    chosen = _complete(settings, plain | {"devices": None})
+    chosen = _complete(settings, plain | {"devices": None, "prefill": 0})
     return decode_record(
         chosen["machine"],
         chosen["workload"],
         chosen["batch"],
         chosen["context"],
         chosen["devices"],
+        chosen["prefill"],
     )
 
 

@@ -10,7 +10,7 @@ from m3vit.hw import files
 from m3vit.sim.system.crossover import RECORDED
 from m3vit.sim.system.near_policy import make_policy
 from m3vit.sim.system.offload import OffloadMachine, run_offload
-from m3vit.sim.system.papers import dense_ns
+from m3vit.sim.system.presets import dense_ns
 from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import Step, generated, recorded
@@ -45,7 +45,7 @@ def block_us(
         near=None,
         network=shape,
         slots=slots,
-        dense_ns=dense_ns(shape, processor, tokens),
+        dense_ns=dense_ns(shape, load_processor(processor), tokens),
     )
     return {
         name: run_offload(machine, list(steps), make_policy(name, steps, machine)).mean_block_ns

@@ -13,38 +13,8 @@ import numpy as np
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.sim.nearmem.tables import near_energy_nj, near_time_ns
-from m3vit.sim.nearmem.unit import NearUnit
+from m3vit.sim.system.decode_case import ACTIVATION_BYTES, DecodeCase
 from m3vit.sim.system.placement import Place, UnitTimes, find_placement
-from m3vit.sim.system.processor import Processor
-from m3vit.sim.system.shapes import NetworkShape
-
-_ACTIVATION_BYTES = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecodeCase:
-    """What is run: a batch of sequences of ``context`` tokens each, one new token apiece."""
-
-    shape: NetworkShape
-    processor: Processor
-    near: NearUnit | None
-    devices: int
-    batch: int
-    context: float
-    placement: str
-    split_experts: bool = False
-    lockstep_attention: bool = False
-    seed: int = 777
-
-    def __post_init__(self) -> None:
-        """Raise ConfigurationError for sizes that cannot be run."""
-        if self.batch < 1 or self.devices < 1 or self.context <= 0:
-            raise ConfigurationError(
-                f"batch, devices and context must be positive, got {self.batch}, {self.devices}, "
-                f"{self.context}"
-            )
-        if self.near is None and self.placement != "processor":
-            raise ConfigurationError(f"placement {self.placement!r} needs a near-memory unit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +59,11 @@ def decode_step(case: DecodeCase) -> DecodeResult:
     )
     attention = _attention(case)
     operation_nj = case.processor.operation_pj / 1000
-    moe_operations = 2.0 * shape.expert_elements * case.batch * shape.top_k * shape.moe_layers
-    dense_operations = 2.0 * case.batch * shape.width * (qkv_columns + inner) * layers
-    dense_operations += 2.0 * case.batch * shape.expert_elements * plain_layers
-    hidden_bytes = case.batch * shape.width * _ACTIVATION_BYTES
+    moe_operations = 2.0 * shape.expert_elements * case.rows * shape.top_k * shape.moe_layers
+    dense_operations = 2.0 * case.rows * shape.width * (qkv_columns + inner) * layers
+    dense_operations += 2.0 * case.rows * shape.expert_elements * plain_layers
     reductions = 3 if case.split_experts else 2
-    reduce_ns = case.processor.all_reduce_ns(hidden_bytes, case.devices)
+    reduce_ns = case.all_reduce_ns()
     attention_operations = attention.operations * layers
     dense_bytes = case.devices * (
         (qkv.moved + out.moved) * layers + feed_forward.moved * plain_layers
@@ -136,17 +105,44 @@ class _Work:
 def _linear(case: DecodeCase, inputs: float, outputs: float) -> _Work:
     """One linear layer on one device's processor."""
     weights = inputs * outputs * case.shape.weight_bytes
-    read = weights + case.batch * inputs * _ACTIVATION_BYTES
-    written = case.batch * outputs * _ACTIVATION_BYTES
-    time = case.processor.time_ns(2.0 * case.batch * inputs * outputs, read, written)
+    read = weights + case.rows * inputs * ACTIVATION_BYTES
+    written = case.rows * outputs * ACTIVATION_BYTES
+    time = case.processor.time_ns(2.0 * case.rows * inputs * outputs, read, written)
     return _Work(time_ns=time, moved=read + written)
 
 
 def _attention(case: DecodeCase) -> _Work:
-    """One layer's attention: keys first, values after them; bytes of all devices."""
+    """One layer's attention of the batch and of a prefill, side by side when co-processing."""
+    batch, fresh = _batch_attention(case), _prefill_attention(case)
+    together = case.placement == "co-process"
+    times = (batch.time_ns, fresh.time_ns)
+    return _Work(
+        time_ns=max(times) if together else sum(times),
+        moved=batch.moved + fresh.moved,
+        energy_nj=batch.energy_nj + fresh.energy_nj,
+        operations=batch.operations + fresh.operations,
+    )
+
+
+def _prefill_attention(case: DecodeCase) -> _Work:
+    """Causal attention of the new sequence to itself: scores stay on chip, each tensor moves once
+    over the processors' memory."""
+    shape, tokens = case.shape, case.prefill
+    if not tokens:
+        return _Work(time_ns=0.0, moved=0.0)
+    columns = 2 * (shape.heads + shape.kv_heads) * shape.head_width
+    moved = tokens * columns * ACTIVATION_BYTES
+    operations = 2.0 * tokens * tokens * shape.heads * shape.head_width
+    time = case.processor.time_ns(operations / case.devices, moved / case.devices)
+    energy = moved * case.processor.byte_nj
+    return _Work(time_ns=time, moved=moved, energy_nj=energy, operations=operations)
+
+
+def _batch_attention(case: DecodeCase) -> _Work:
+    """Attention of the batch: keys first, values after them; bytes of all devices."""
     shape = case.shape
     elements = 2.0 * case.batch * case.context * shape.kv_heads * shape.head_width
-    size = elements * _ACTIVATION_BYTES
+    size = elements * ACTIVATION_BYTES
     queries = shape.heads / shape.kv_heads
     operations = 2.0 * queries * elements
     per_device = size / case.devices
@@ -177,7 +173,7 @@ def _experts(case: DecodeCase) -> _Work:
     total_ns = total_nj = 0.0
     used = []
     for _ in range(shape.moe_layers):
-        tokens = route_uniformly(generator, case.batch, shape.experts, shape.top_k)
+        tokens = route_uniformly(generator, case.rows, shape.experts, shape.top_k)
         groups = [tokens] if case.split_experts else _by_device(tokens, devices // copies)
         slowest = 0.0
         for group in groups:

@@ -1,6 +1,7 @@
 """Policies for machines whose expert memory computes: MoNDE's split and greedy balancing."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.sim.system.offload import OffloadMachine
@@ -50,6 +51,35 @@ class HotCold(Policy):
         for expert in active[: round(self.share * len(active))]:
             places[expert] = Place.FETCH
         return places
+
+
+_ALPHAS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+
+
+class TunedHotCold(HotCold):
+    """MoNDE with its ``alpha`` tuned: the one whose slower side (loads and arithmetic, or near
+    memory), summed over the workload, is fastest."""
+
+    name = "monde-tuned"
+
+    def __init__(self, steps: Sequence[Step], machine: OffloadMachine) -> None:
+        super().__init__(steps, machine)
+        share, near = self.share, cache(machine.near_ns)
+
+        def slower_side_ns(alpha: float) -> float:
+            self.share = alpha * share
+            return sum(_slower_side_ns(self.assign(s.tokens), s, machine, near) for s in steps)
+
+        self.share = min(_ALPHAS, key=slower_side_ns) * share
+
+
+def _slower_side_ns(
+    places: Sequence[Place], step: Step, machine: OffloadMachine, near: Callable[[int], float]
+) -> float:
+    placed = list(zip(places, step.tokens, strict=True))
+    fetched = [count for place, count in placed if place is Place.FETCH and count]
+    loading = sum(max(machine.load_ns, machine.compute_ns(count)) for count in fetched)
+    return max(loading, sum(near(count) for place, count in placed if place is Place.NEAR))
 
 
 class Balanced(Policy):
@@ -102,6 +132,7 @@ Maker = Callable[[Sequence[Step], OffloadMachine], Policy]
 POLICIES: dict[str, Maker] = {
     **{kind.name: _plain(kind) for kind in _PLAIN},
     HotCold.name: HotCold,
+    TunedHotCold.name: TunedHotCold,
     Balanced.name: Balanced,
 }
 """Every policy by name, made from the workload and the machine."""

@@ -8,12 +8,13 @@ from typing import Any
 from m3vit.hw.errors import ConfigurationError
 from m3vit.sim.nearmem.unit import load_unit
 from m3vit.sim.system.bound import lower_bound_ns
-from m3vit.sim.system.decode import DecodeCase, decode_step
+from m3vit.sim.system.decode import decode_step
+from m3vit.sim.system.decode_case import DecodeCase
 from m3vit.sim.system.near_policy import make_policy
 from m3vit.sim.system.offload import OffloadMachine, run_offload
-from m3vit.sim.system.processor import load_processor
+from m3vit.sim.system.processor import Processor, load_processor
 from m3vit.sim.system.records import task_passes
-from m3vit.sim.system.shapes import find_shape
+from m3vit.sim.system.shapes import NetworkShape, find_shape
 from m3vit.sim.system.workload import Step
 
 
@@ -57,7 +58,10 @@ SYSTEMS: Mapping[str, DecodeSystem | OffloadSystem] = MappingProxyType(
 )
 
 DEVICES: Mapping[str, int] = MappingProxyType({"mixtral": 4, "glam": 8, "grok1": 16})
-"""Devices on which Duplex's evaluation runs each model (Grok1: two nodes, taken as one ring)."""
+"""Devices on which Duplex's evaluation runs each model (Grok1: two nodes)."""
+
+NODE_DEVICES = 8
+"""Devices of one node; rings over more than one cross the network."""
 
 
 def find_system(name: str) -> DecodeSystem | OffloadSystem:
@@ -71,10 +75,15 @@ def find_system(name: str) -> DecodeSystem | OffloadSystem:
     return SYSTEMS[name]
 
 
-def decode_record(
-    name: str, network: str, batch: int, context: float, devices: int | None = None
-) -> dict[str, Any]:
-    """Simulate one decoding step of a language model on a named system.
+def decode_case(
+    name: str,
+    network: str,
+    batch: int,
+    context: float,
+    devices: int | None = None,
+    prefill: int = 0,
+) -> DecodeCase:
+    """One step of a language model on a named system.
 
     Raises:
         ConfigurationError: unknown names, or a network without a stated number of devices.
@@ -82,32 +91,53 @@ def decode_record(
     system = find_system(name)
     if not isinstance(system, DecodeSystem):
         raise ConfigurationError(f"machine {name!r} loads experts; it decodes no language model")
-    count = devices or DEVICES.get(network)
-    find_shape(network)
-    if count is None:
+    shape = find_shape(network)
+    count = (devices or DEVICES.get(network, 0)) * system.times_devices
+    if not count:
         raise ConfigurationError(f"say how many devices hold {network!r} (--devices)")
-    case = DecodeCase(
-        shape=find_shape(network),
+    return DecodeCase(
+        shape=shape,
         processor=load_processor(system.processor),
         near=load_unit(system.near) if system.near else None,
-        devices=count * system.times_devices,
+        devices=count,
         batch=batch,
         context=context,
         placement=system.placement,
         split_experts=system.split_experts,
         lockstep_attention=system.lockstep_attention,
+        prefill=prefill,
+        nodes=-(-count // NODE_DEVICES),
     )
+
+
+def decode_record(
+    name: str,
+    network: str,
+    batch: int,
+    context: float,
+    devices: int | None = None,
+    prefill: int = 0,
+) -> dict[str, Any]:
+    """Simulate one decoding step of a language model on a named system.
+
+    Raises:
+        ConfigurationError: as ``decode_case``, or sizes that cannot be run.
+    """
+    case = decode_case(name, network, batch, context, devices, prefill)
     result = decode_step(case)
+    scope = f"decode beside {prefill} tokens of prefill" if prefill else "decode only"
     return {
         "evidence": "simulated",
         "machine": name,
         "workload": network,
-        "scope": "decode only, fixed batch, uniform routing, FP16",
+        "scope": f"{scope}, fixed batch, uniform routing, FP16",
+        "near_unit": case.near.name if case.near else None,
         "batch": batch,
         "context": context,
         "devices": case.devices,
         "read_efficiency": case.processor.read_efficiency,
         "step_ms": result.step_ms,
+        "prefill": prefill,
         "tokens_per_s": batch / result.step_ms * 1000,
         "times_ms": result.times_ms,
         "energy_mj": result.energy_mj,
@@ -141,6 +171,7 @@ def offload_record(
         "evidence": "simulated",
         "machine": name,
         "workload": network,
+        "near_unit": machine.near.name if machine.near else None,
         "policy": policy,
         "steps": len(steps),
         "slots": slots,
@@ -161,3 +192,10 @@ def offload_record(
         },
         "by_task": task_passes(machine, steps, result),
     }
+
+
+def dense_ns(shape: NetworkShape, processor: Processor, tokens: int) -> float:
+    """What lies between two expert layers on the processor: attention and plain layers."""
+    projections = 4 * shape.width * shape.heads * shape.head_width * shape.moe_every
+    elements = projections + shape.expert_elements * (shape.moe_every - 1)
+    return processor.time_ns(2.0 * elements * tokens, elements * shape.weight_bytes)

@@ -47,11 +47,6 @@ class Processor:
         """Time for one message over the link."""
         return self.link_latency_ns + size_bytes / self.link_gbps if size_bytes > 0 else 0.0
 
-    def all_reduce_ns(self, size_bytes: float, devices: int) -> float:
-        """Ring all-reduce: 2 (n - 1) hops of an n-th of the data."""
-        hops = 2 * (devices - 1)
-        return hops * self.transfer_ns(size_bytes / devices)
-
 
 def machine_names() -> tuple[str, ...]:
     """Processors that come with the package."""

@@ -51,7 +51,7 @@ def decode_line(entry: Mapping[str, Any]) -> ResultRecord:
     return ResultRecord(
         model=entry["workload"],
         task="decode",
-        device=entry["machine"],
+        device=_device(entry["machine"], entry["near_unit"]),
         figures=_figures(
             scope,
             tokens=entry["batch"],
@@ -72,7 +72,7 @@ def offload_lines(entry: Mapping[str, Any]) -> list[ResultRecord]:
         ResultRecord(
             model=entry["workload"],
             task=passes["task"] or "any",
-            device=f"{entry['machine']} {entry['policy']}",
+            device=_device(f"{entry['machine']} {entry['policy']}", entry["near_unit"]),
             figures=_figures(
                 f"mean of {passes['passes']} passes; routing {entry['routing']}, {entry['slots']} "
                 f"experts kept, {entry['dense_us']:g} us a block beside its experts; work and "
@@ -87,6 +87,10 @@ def offload_lines(entry: Mapping[str, Any]) -> list[ResultRecord]:
         )
         for passes in entry["by_task"]
     ]
+
+
+def _device(name: str, near_unit: str | None) -> str:
+    return f"{name} (near memory: {near_unit})" if near_unit else name
 
 
 def _figures(source: str, **values: Any) -> dict[str, Figure]:

@@ -73,8 +73,14 @@ SHAPES: Mapping[str, NetworkShape] = MappingProxyType(
             _shape("mixtral", _DUPLEX, 32, 1, 4096, 14336, 3, 8, 2, 32, 8, 128),
             _shape("glam", _DUPLEX, 32, 2, 4096, 16384, 2, 64, 2, 32, 32, 128),
             _shape("grok1", _DUPLEX, 64, 1, 6144, 32768, 3, 8, 2, 48, 8, 128),
-            _shape(
-                "switch-base-128", _SWITCH, 24, 2, 768, 3072, 2, 128, 1, 12, 12, 64, weight_bytes=4
+            *(
+                _shape(
+                    f"switch-base-{experts}",
+                    _SWITCH,
+                    *(24, 2, 768, 3072, 2, experts, 1, 12, 12, 64),
+                    weight_bytes=4,
+                )
+                for experts in (8, 64, 128)
             ),
             _shape(
                 "switch-large-128",

@@ -12,6 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", default="mixtral", help="network: mixtral, glam, ...")
     parser.add_argument("--batch", type=int, default=32, help="sequences, or tokens a block")
     parser.add_argument("--context", type=float, default=1024.0, help="cached tokens a sequence")
+    parser.add_argument("--prefill", type=int, default=0, help="tokens of a sequence that joins")
     parser.add_argument("--devices", type=int, help="devices of a decoding system")
     parser.add_argument("--policy", default="on-demand", help="who loads what: lru, monde, ...")
     parser.add_argument("--routing", default="uniform", help="uniform, zipf, task-skewed, ...")
@@ -30,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
     system = find_system(args.machine)
     if isinstance(system, DecodeSystem):
-        record = decode_record(args.machine, args.workload, args.batch, args.context, args.devices)
+        record = decode_record(
+            args.machine, args.workload, args.batch, args.context, args.devices, args.prefill
+        )
     else:
         record = _offload(args)
     if args.details:

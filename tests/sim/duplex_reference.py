@@ -4,7 +4,8 @@ from functools import cache
 from typing import Any
 
 from m3vit.sim.nearmem.unit import load_unit
-from m3vit.sim.system.decode import DecodeCase, DecodeResult, decode_step
+from m3vit.sim.system.decode import DecodeResult, decode_step
+from m3vit.sim.system.decode_case import DecodeCase
 from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.shapes import find_shape
 from tests.sim.reference import stored

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.sim.nearmem.unit import load_unit
-from m3vit.sim.system.decode import DecodeCase, decode_step, route_uniformly
+from m3vit.sim.system.decode import decode_step, route_uniformly
+from m3vit.sim.system.decode_case import DecodeCase
 from m3vit.sim.system.placement import Place, UnitTimes, co_process, faster_unit, find_placement
+from m3vit.sim.system.presets import decode_case
 from m3vit.sim.system.processor import load_processor, machine_names
 from m3vit.sim.system.shapes import SHAPES, find_shape
 from tests.sim import duplex_reference as duplex
@@ -86,8 +88,32 @@ def test_routing_conserves_tokens(tokens: int, experts: int, top_k: int, seed: i
 
 def test_all_reduce_is_the_rings() -> None:
     """The record's communication: two all-reduces a layer, 6 hops of 0.8 us + a quarter each."""
-    h100 = load_processor("h100")
-    assert h100.all_reduce_ns(32 * 4096 * 2, 4) == pytest.approx(6 * (800 + 65536 / 450))
+    case = decode_case("gpu", "mixtral", 32, 1024)
+    assert case.all_reduce_ns() == pytest.approx(6 * (800 + 65536 / 450))
+    assert decode_case("gpu", "mixtral", 32, 1024, devices=1).all_reduce_ns() == 0
+
+
+def test_two_nodes_wait_for_the_network() -> None:
+    """A 16th of the rows over InfiniBand takes longer than over NVLink once it is large."""
+    case = decode_case("gpu", "grok1", 128, 1024)
+    part = 128 * 6144 * 2 / 16
+    assert case.nodes == 2 and case.all_reduce_ns() == pytest.approx(30 * (130 + part / 50))
+
+
+def test_a_prefill_joins_the_batch() -> None:
+    """Linear work counts its tokens, its attention is causal, and no gain is left for experts that
+    all go to the processors."""
+    plain = decode_step(decode_case("gpu", "mixtral", 31, 1024))
+    mixed = decode_step(decode_case("gpu", "mixtral", 31, 1024, prefill=2048))
+    shape = find_shape("mixtral")
+    heads = shape.heads * shape.head_width
+    attention = 2 * shape.width * (shape.heads + shape.kv_heads) * shape.head_width
+    linear = shape.layers * (shape.top_k * shape.expert_elements + attention)
+    causal = shape.layers * 2048 * 2048 * heads
+    assert mixed.macs - plain.macs == pytest.approx(2048 * linear + causal, rel=1e-9)
+    assert mixed.step_ms > plain.step_ms
+    near = decode_step(decode_case("duplex", "mixtral", 31, 1024, prefill=2048))
+    assert near.times_ms["expert"] == pytest.approx(mixed.times_ms["expert"])
 
 
 def test_names_and_tables() -> None:

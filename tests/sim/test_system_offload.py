@@ -16,7 +16,7 @@ from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import PATTERNS, Step, generated, recorded
 
-_NEAR = ["all-near", "monde", "duplex"]
+_NEAR = ["all-near", "monde", "monde-tuned", "duplex"]
 _LOADING = [name for name in POLICIES if name not in (*_NEAR, "resident")]
 
 
@@ -154,8 +154,18 @@ def test_mistakes() -> None:
         _steps("fractal")
     with pytest.raises(ConfigurationError, match="known are on-demand, lru"):
         make_policy("best", _steps(), _machine())
-    for name in ("all-near", "monde", "duplex"):
+    for name in _NEAR:
         with pytest.raises(ConfigurationError, match="near-memory unit"):
             make_policy(name, _steps(), _machine())
     with pytest.raises(ConfigurationError, match="2 or more"):
         _machine(slots=1)
+
+
+def test_a_tuned_split_is_no_worse_than_the_bandwidths_alone() -> None:
+    """Arithmetic near memory is slow: with many tokens more experts are worth loading."""
+    machine = _machine(near=True)
+    for tokens in (1, 64, 4096):
+        steps = _steps("zipf", tokens=tokens)
+        plain, tuned = (_run(name, steps, machine) for name in ("monde", "monde-tuned"))
+        assert tuned.total_ns <= plain.total_ns * 1.05
+    assert tuned.loads > plain.loads
