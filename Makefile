@@ -8,7 +8,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: hls help install demo test test-slow sim estimate-size bench bench-gpu test-gpu results sim-memory lint typecheck clean
+.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu test-gpu results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,13 @@ bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of 
 
 estimate-size: $(STAMP) ## LUT, FF, DSP, memories and path lengths of every block by open synthesis
 	@$(BIN)/python -m m3vit.rtl.size
+
+BOARD ?= zcu104
+bitstream: $(STAMP) ## BOARD=zcu104 [CONFIG=machine]: Vivado's project, and the bitstream where Vivado is
+	@$(BIN)/m3vit bitstream --board $(BOARD) $(if $(CONFIG),--machine $(CONFIG))
+
+deploy: $(STAMP) ## BOARD_IP=... [BOARD=...] [DRY_RUN=1]: bitstream, package and notebooks to a board
+	@$(BIN)/m3vit deploy --board $(BOARD) --ip "$(BOARD_IP)" $(if $(DRY_RUN),--dry-run)
 
 hls: $(STAMP) ## The HLS kernels and the hls4ml extension, all tests, and the demo's layers against golden
 	@$(BIN)/python -m pytest -q tests/hls -m "slow or not slow"

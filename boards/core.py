@@ -71,8 +71,8 @@ def module_ports(machine: MachineConfig) -> tuple[Port, ...]:
     )
 
 
-def core_of(machine: MachineConfig, clock_hz: int) -> Core:
-    """The core of ``machine`` at ``clock_hz``; every port belongs to exactly one interface."""
+def core_of(machine: MachineConfig) -> Core:
+    """The core of ``machine``; every port belongs to exactly one interface."""
     ports = module_ports(machine)
     groups: dict[str, list[Port]] = {}
     for port in ports:
@@ -80,7 +80,7 @@ def core_of(machine: MachineConfig, clock_hz: int) -> Core:
         groups.setdefault(f"{head}_axi" if found else port.name, []).append(port)
     buses = [name for name in groups if name.endswith("_axi")]
     wires = {
-        CLOCK: _clock(buses, clock_hz),
+        CLOCK: _clock(buses),
         RESET: BusInterface(
             name=RESET,
             bus="reset",
@@ -102,7 +102,8 @@ def core_of(machine: MachineConfig, clock_hz: int) -> Core:
     return Core(ports=ports, interfaces=interfaces)
 
 
-def _clock(buses: Sequence[str], clock_hz: int) -> BusInterface:
+def _clock(buses: Sequence[str]) -> BusInterface:
+    """Without a rate: the tool takes that of the net and would refuse another by a hertz."""
     return BusInterface(
         name=CLOCK,
         bus="clock",
@@ -111,7 +112,6 @@ def _clock(buses: Sequence[str], clock_hz: int) -> BusInterface:
         parameters={
             "ASSOCIATED_BUSIF": ":".join(buses),
             "ASSOCIATED_RESET": RESET,
-            "FREQ_HZ": str(clock_hz),
         },
     )
 

@@ -37,7 +37,7 @@ def hwh_text(design: Design) -> str:
     SubElement(root, "EXTERNALPORTS")
     SubElement(root, "EXTERNALINTERFACES")
     modules = SubElement(root, "MODULES")
-    core = core_of(design.machine, clock_hz(design.board))
+    core = core_of(design.machine)
     for instance in design.instances:
         _module(modules, design, core, instance)
     ElementTree.indent(root)
@@ -158,7 +158,8 @@ def _interfaces(parent: Element, design: Design, core: Core, instance: Instance)
             )
             if interface not in ours:
                 continue
-            for key, value in ours[interface].parameters.items():
+            known = {**ours[interface].parameters, "FREQ_HZ": str(clock_hz(design.board))}
+            for key, value in known.items():
                 SubElement(bus, "PARAMETER", NAME=key, VALUE=value)
             maps = SubElement(bus, "PORTMAPS")
             for logical, physical in ours[interface].ports.items():

@@ -48,7 +48,7 @@ def system_design(board: BoardConfig, machine: MachineConfig) -> Design:
         ConfigurationError: the board has another number of memory ports than the machine, the
             widths differ, or its clock cannot be divided from the board's.
     """
-    core = core_of(machine, clock_hz(board))
+    core = core_of(machine)
     ports = board.platform.memory_ports
     width = {each.parameters["DATA_WIDTH"] for each in core.masters}
     if len(core.masters) != len(ports) or width != {str(board.memory.port_bits)}:

@@ -29,6 +29,8 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "compile": ("m3vit.hw.verbs.compile", "integers to a package: commands, weights, digest"),
         "disasm": ("m3vit.hw.verbs.disasm", "a package's commands as text"),
         "estimate": ("m3vit.boards.verbs.estimate", "cycles, bytes and size without weights"),
+        "bitstream": ("m3vit.boards.verbs.bitstream", "a board's Vivado project and bitstream"),
+        "deploy": ("m3vit.boards.verbs.deploy", "bitstream, driver and notebooks to a board"),
         "run": ("m3vit.host.verbs.run", "images to predictions on a device"),
         "validate": ("m3vit.host.verbs.validate", "a folder of images, OK or NOK against golden"),
         "power": ("m3vit.host.verbs.power", "a board's rails while it runs, energy an image"),
