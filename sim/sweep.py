@@ -8,7 +8,7 @@ named by a digest of its settings, so that an interrupted sweep goes on where it
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -160,17 +160,34 @@ def run_sweep(
 ) -> list[dict[str, Any]]:
     """Run what is missing through joblib and return all records in the order of the cases.
 
-    ``backend`` is joblib's (``loky``, ``threading``, or ``dask`` with a connected client).
+    ``backend`` is joblib's (``loky``, ``threading``, or ``dask`` and ``ray`` once connected);
+    a cluster's workers are all used.
     """
     import joblib
 
     missing = [c for c in sweep.cases if not record_path(folder, sweep.kind, c).exists()]
     done = len(sweep.cases) - len(missing)
     progress(done, len(sweep.cases))
-    with joblib.parallel_config(backend=backend or "loky", n_jobs=workers):
-        jobs = (joblib.delayed(run_case)(sweep.kind, case, folder) for case in missing)
-        for _ in joblib.Parallel(return_as="generator_unordered")(jobs):
+    everywhere = backend in ("dask", "ray")
+    with joblib.parallel_config(backend=backend or "loky", n_jobs=-1 if everywhere else workers):
+        jobs = [joblib.delayed(run_case)(sweep.kind, case, folder) for case in missing]
+        for _ in _finished(jobs, backend):
             done += 1
             progress(done, len(sweep.cases))
     paths = (record_path(folder, sweep.kind, case) for case in sweep.cases)
     return [json.loads(path.read_text()) for path in paths]
+
+
+_PORTION = 32
+"""Cases handed over at once where a backend returns nothing before all are done."""
+
+
+def _finished(jobs: Sequence[Any], backend: str | None) -> Iterator[Path]:
+    """Paths as the cases end; Ray's backend gives no generator, hence portions."""
+    import joblib
+
+    if backend != "ray":
+        yield from joblib.Parallel(return_as="generator_unordered")(jobs)
+        return
+    for first in range(0, len(jobs), _PORTION):
+        yield from joblib.Parallel()(jobs[first : first + _PORTION])

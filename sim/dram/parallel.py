@@ -1,7 +1,7 @@
-"""Several channels at once: a trace spread over them, one process each as far as cores go."""
+"""Several channels at once: a trace spread over them, threads side by side as far as cores go."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import numpy as np
@@ -38,7 +38,7 @@ def simulate_channels(
     """Run one trace per channel; the results do not depend on the number of workers."""
     if workers <= 1 or len(traces) == 1:
         return [simulate(table, trace, options) for trace in traces]
-    with ProcessPoolExecutor(min(workers, len(traces))) as pool:
+    with ThreadPoolExecutor(min(workers, len(traces))) as pool:
         return list(pool.map(simulate, repeat(table), traces, repeat(options)))
 
 

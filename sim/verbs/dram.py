@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queue", type=int, default=32, help="entries of each request queue")
     parser.add_argument("--channels", type=int, default=1, help="spread the trace over channels")
     parser.add_argument("--granule", type=int, default=256, help="bytes before the next channel")
-    parser.add_argument("--workers", type=int, default=1, help="processes for several channels")
+    parser.add_argument("--workers", type=int, default=1, help="threads for several channels")
     parser.add_argument("--curve", metavar="PNG", help="plot latency over bandwidth instead")
     parser.add_argument("--json", action="store_true", help="print the record as JSON")
 

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder of the records (results/sweep/NAME)")
     parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask scheduler instead")
+    parser.add_argument("--ray", metavar="ADDRESS", help="or on this Ray cluster; local: start one")
     parser.add_argument("--json", action="store_true", help="print all records as JSON")
 
 
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"workers must be 1 or more, got {args.workers}")
     sweep = read_sweep(args.config)
     folder = args.out or Path("results") / "sweep" / args.config.stem
-    backend = _connect(args.dask) if args.dask else None
+    backend = _backend(args)
     records = run_sweep(
         sweep, folder, workers=args.workers, backend=backend, progress=_show_progress
     )
@@ -35,17 +35,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _connect(address: str) -> str:
-    import distributed
-
+def _backend(args: argparse.Namespace) -> str | None:
     from m3vit.hw.errors import ConfigurationError
+    from m3vit.sim.clusters import connect_dask, connect_ray
 
-    client: Any = distributed.Client
-    try:
-        client(address, timeout=10)
-    except OSError as error:
-        raise ConfigurationError(f"no Dask scheduler answers at {address}: {error}") from error
-    return "dask"
+    if args.dask and args.ray:
+        raise ConfigurationError("give one of --dask and --ray, not both")
+    if args.dask:
+        return connect_dask(args.dask)
+    return connect_ray(args.ray) if args.ray else None
 
 
 def _show_progress(done: int, total: int) -> None:

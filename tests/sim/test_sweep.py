@@ -1,6 +1,7 @@
 """Sweeps: every combination once, resumed where they stopped, over joblib and Dask."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,27 @@ def test_a_local_dask_cluster_of_two_workers(tmp_path: Path, capsys) -> None:
         assert main(["sweep", str(path), "--dask", address, "--out", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == run_sweep(read_sweep(path), tmp_path / "plain")
     assert main(["sweep", str(path), "--dask", "tcp://127.0.0.1:9", "--out", out]) == 2
+
+
+@pytest.mark.slow
+def test_a_local_ray_cluster_of_two_workers(tmp_path: Path, capsys) -> None:
+    """Runs where Ray is installed; the project does not ask for it."""
+    ray = pytest.importorskip("ray")
+    path, out = _file(tmp_path), str(tmp_path / "ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        assert main(["sweep", str(path), "--ray", "local", "--out", out, "--json"]) == 0
+    finally:
+        ray.shutdown()
+    assert json.loads(capsys.readouterr().out) == run_sweep(read_sweep(path), tmp_path / "plain")
+
+
+def test_clusters_that_are_not_there(tmp_path: Path, capsys, monkeypatch) -> None:
+    path, out = str(_file(tmp_path)), str(tmp_path / "out")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for option, message in (("--ray", "pip install ray"), ("--dask", "m3vit[dask]")):
+        assert main(["sweep", path, option, "127.0.0.1:9", "--out", out]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["sweep", path, "--ray", "a", "--dask", "b", "--out", out]) == 2
+    assert "not both" in capsys.readouterr().err
