@@ -7,11 +7,12 @@ to ``open_device`` differs.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from m3vit.hw.formats import Int8, Int16, UInt8
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.package import Package
+from m3vit.hw.records import Evidence
 from m3vit.hw.routing import RoutingPlan
 
 
@@ -29,6 +30,12 @@ class DeviceRun:
     """Cycles that the device counted; None where it has no clock."""
     saturations: int | None = None
     """Saturated residual additions; None where they are not counted."""
+    dram_bytes: int | None = None
+    """Bytes moved to and from external memory; None where they are not counted."""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """Performance counters by name; empty where there are none."""
+    evidence: Evidence = Evidence.SIMULATED
+    """What the counts are worth."""
     trace: UInt8 | None = None
     """The trace buffer, if it was asked for; the package's trace map says what lies where."""
 
@@ -77,3 +84,14 @@ class Device(Protocol):
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class QueueingDevice(Device, Protocol):
+    """A device that works while the host does: the next image is submitted before one is read."""
+
+    def submit(self, package: Package, tiles: Int8, task: int, *, trace: bool = False) -> Any:
+        """Queue an image; returns what ``collect`` takes.  See ``Device.run``."""
+
+    def collect(self, ticket: Any) -> DeviceRun:
+        """Wait for a submitted image.  See ``Device.run``."""

@@ -11,13 +11,14 @@ from m3vit.hw.machine import MachineConfig
 DEVICES: Mapping[str, str] = MappingProxyType(
     {
         "reference": "m3vit.host.devices.reference:ReferenceDevice",
+        "rtl": "m3vit.host.driver.simulated:open_rtl",
         "cuda": "m3vit.model.gpu.devices:open_float",
         "cuda-int8": "m3vit.model.gpu.devices:open_integers",
     }
 )
 """Name -> module:callable that opens the device, given the machine that it shall be."""
 
-DETAILED = frozenset({"cuda"})
+DETAILED = frozenset({"cuda", "rtl"})
 """Devices whose name may go on behind a colon, which their callable takes as second argument."""
 
 

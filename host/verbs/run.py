@@ -33,14 +33,14 @@ def run(args: argparse.Namespace) -> int:
     from m3vit.host.run_images import ALL_TASKS, Request, run_images
     from m3vit.host.truth import read_truth
     from m3vit.hw.errors import ConfigurationError
-    from m3vit.hw.machine import machine_preset
+    from m3vit.hw.machine_file import find_machine
     from m3vit.hw.package import read_package
     from m3vit.hw.routing_trace import save_trace
 
     if args.arrays and args.out is None:
         raise ConfigurationError("--arrays needs --out DIR to write to")
     package = read_package(args.package)
-    machine = machine_preset(args.machine) if args.machine else package.machine
+    machine = find_machine(args.machine) if args.machine else package.machine
     truth = {}
     if args.truth:
         height, width, _ = read_image(args.images[0]).shape

@@ -17,11 +17,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compile and say what came out."""
     from m3vit.hw.compiler.compile import compile_model
-    from m3vit.hw.machine import machine_preset
+    from m3vit.hw.machine_file import find_machine
     from m3vit.hw.package import read_package
     from m3vit.hw.quantised_files import load_quantised
 
-    machine = machine_preset(args.machine)
+    machine = find_machine(args.machine)
     model = load_quantised(args.quantised)
     digest = compile_model(model, machine, args.out, progress=_say)
     package = read_package(args.out)

@@ -19,9 +19,9 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the table."""
     from m3vit.hw import register_output
     from m3vit.hw.files import write_text
-    from m3vit.hw.machine import machine_preset
+    from m3vit.hw.machine_file import find_machine
 
-    machine = machine_preset(args.machine) if args.machine else None
+    machine = find_machine(args.machine) if args.machine else None
     kind = "json" if args.json else args.format
     text = getattr(register_output, f"as_{kind}")(machine)
     if args.out is None:

@@ -16,6 +16,7 @@ from m3vit.hw.errors import DeviceError
 from m3vit.hw.formats import Int8, Int16, UInt8
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.package import Package
+from m3vit.hw.records import Evidence
 from m3vit.hw.routing import RoutingPlan
 from m3vit.model.gpu.integer_encoder import Encoded
 from m3vit.model.gpu.passes import Pass, float_pass, prepare_integers
@@ -33,6 +34,9 @@ class GpuRun:
     plans: Mapping[int, RoutingPlan] = field(default_factory=dict)
     cycles: int | None = None
     saturations: int | None = None
+    dram_bytes: int | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    evidence: Evidence = Evidence.SIMULATED
     trace: UInt8 | None = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--machine", default="zcu104", help="preset of the machine")
+    parser.add_argument("--machine", default="zcu104", help="preset, or a .json or .toml file")
     parser.add_argument("--out", type=Path, required=True, help="Verilog file to write")
     parser.add_argument(
         "--simulation", action="store_true", help="add the behavioural models of vendor primitives"
@@ -19,11 +19,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Convert and write."""
     from m3vit.hw.files import write_text
-    from m3vit.hw.machine import machine_preset
+    from m3vit.hw.machine_file import find_machine
     from m3vit.rtl.library import PRIMITIVES, convert
     from m3vit.rtl.top import NAME, Top
 
-    machine = machine_preset(args.machine)
+    machine = find_machine(args.machine)
     print(f"converting {machine.name}, a minute or two", file=sys.stderr)
     text = convert(Top(machine), NAME).text
     if args.simulation:

@@ -1,14 +1,20 @@
 // Simulates the accelerator with a memory behind its AXI4 masters; driven by lines on stdin.
 //
-//   memory BYTES            allocate and clear the memory
+//   memory BYTES [FILE]     allocate and clear the memory, or map a file of that size
 //   set NAME VALUE          latency, rate (bytes a cycle, all ports), refresh_every, refresh_for
 //   load ADDRESS FILE       bytes of a file into memory
 //   save ADDRESS SIZE FILE  bytes of memory into a file
 //   write OFFSET VALUE      AXI4-Lite write
 //   read OFFSET             AXI4-Lite read; answers "value N"
 //   run LIMIT               clock until the status register is idle; answers "cycles N" or "timeout N"
+//   wait LIMIT              clock until the interrupt line is high; answers "interrupt N" or "waited N"
+//   power                   power-cycle: registers, bursts under way and memory are lost
 //   quit
 // Every other command answers "ok".
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -27,13 +33,38 @@ namespace {
 
 constexpr int kBeat = 16;
 constexpr uint32_t kStatus = 0x104, kIdle = 1;
+constexpr int kLiteLimit = 100000;  // cycles after which the slave counts as dead
 
 struct Burst {
   uint64_t address, ready;
   int beats;
 };
 
-std::vector<uint8_t> memory;
+struct Memory {  // of the process alone, or of a file that the host sees too
+  uint8_t *bytes = nullptr;
+  size_t length = 0;
+
+  uint8_t &operator[](size_t place) { return bytes[place]; }
+  size_t size() const { return length; }
+
+  void clear() {  // pages of a file are given back; the others are written
+    if (length && madvise(bytes, length, MADV_REMOVE)) std::memset(bytes, 0, length);
+  }
+
+  bool map(size_t size, const std::string &name) {
+    if (bytes) munmap(bytes, length);
+    int file = name.empty() ? -1 : open(name.c_str(), O_RDWR);
+    int flags = name.empty() ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+    void *place = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (file >= 0) close(file);
+    bool good = place != MAP_FAILED;
+    bytes = good ? static_cast<uint8_t *>(place) : nullptr;
+    length = good ? size : 0;
+    return good;
+  }
+};
+
+Memory memory;
 std::map<std::string, double> options = {
     {"latency", 60}, {"rate", 45.7}, {"refresh_every", 2340}, {"refresh_for", 105}};
 double budget = 0;
@@ -148,13 +179,13 @@ void cycle() {
   ++now;
 }
 
-void lite_write(uint32_t offset, uint32_t value) {
+bool lite_write(uint32_t offset, uint32_t value) {
   top->s_axi_awaddr = offset;
   top->s_axi_wdata = value;
   top->s_axi_wstrb = 15;
   top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = 1;
   bool done = false;
-  while (!done) {
+  for (int i = 0; !done && i < kLiteLimit; ++i) {
     drive();
     top->clk = 0;
     top->eval();
@@ -165,33 +196,59 @@ void lite_write(uint32_t offset, uint32_t value) {
     if (address) top->s_axi_awvalid = 0;
     if (data) top->s_axi_wvalid = 0;
   }
-  top->s_axi_bready = 0;
+  top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = 0;
+  return done;
 }
 
-uint32_t lite_read(uint32_t offset) {
+bool lite_read(uint32_t offset, uint32_t &value) {
   top->s_axi_araddr = offset;
   top->s_axi_arvalid = top->s_axi_rready = 1;
-  for (;;) {
+  for (int i = 0; i < kLiteLimit; ++i) {
     drive();
     top->clk = 0;
     top->eval();
     bool address = top->s_axi_arvalid && top->s_axi_arready;
     bool done = top->s_axi_rvalid;
-    uint32_t value = top->s_axi_rdata;
+    value = top->s_axi_rdata;
     cycle();
     if (address) top->s_axi_arvalid = 0;
     if (done) {
       top->s_axi_rready = 0;
-      return value;
+      return true;
     }
   }
+  top->s_axi_arvalid = top->s_axi_rready = 0;
+  return false;
+}
+
+bool raised() { return top->__SYM__interrupt; }  // Verilator's name for a word that C++ may reserve
+
+void wait(uint64_t limit) {
+  uint64_t first = now;
+  while (!raised() && now - first < limit) cycle();
+  std::cout << (raised() ? "interrupt " : "waited ") << now - first << std::endl;
+}
+
+void reset() {
+  top->rst = 1;
+  for (int i = 0; i < 8; ++i) cycle();
+  top->rst = 0;
+  for (int i = 0; i < 200; ++i) cycle();
+}
+
+void power_cycle() {
+  for (auto &port : reads) port = ReadPort();
+  writes = WritePort();
+  memory.clear();
+  reset();
 }
 
 void run(uint64_t limit) {
   uint64_t first = now;
   while (now - first < limit) {
     for (int i = 0; i < 64; ++i) cycle();
-    if (lite_read(kStatus) & kIdle) {
+    uint32_t status = 0;
+    if (lite_read(kStatus, status) && status & kIdle) {
       std::cout << "cycles " << now - first << std::endl;
       return;
     }
@@ -226,7 +283,11 @@ bool obey(const std::string &line) {
   words >> what;
   if (what == "quit") return false;
   if (what == "memory" && words >> a) {
-    memory.assign(a, 0);
+    words >> name;
+    if (!memory.map(a, name)) {
+      std::cout << "error cannot map " << a << " bytes of memory" << std::endl;
+      return true;
+    }
   } else if (what == "set" && words >> name >> value) {
     options[name] = value;
   } else if (what == "load" && words >> a >> name) {
@@ -236,10 +297,21 @@ bool obey(const std::string &line) {
     save(a, b, name);
     return true;
   } else if (what == "write" && words >> a >> b) {
-    lite_write(static_cast<uint32_t>(a), static_cast<uint32_t>(b));
+    if (!lite_write(static_cast<uint32_t>(a), static_cast<uint32_t>(b))) {
+      std::cout << "error no answer to a register write" << std::endl;
+      return true;
+    }
   } else if (what == "read" && words >> a) {
-    std::cout << "value " << lite_read(static_cast<uint32_t>(a)) << std::endl;
+    uint32_t value = 0;
+    bool answered = lite_read(static_cast<uint32_t>(a), value);
+    std::cout << (answered ? "value " : "error no answer to a register read ") << value
+              << std::endl;
     return true;
+  } else if (what == "wait" && words >> a) {
+    wait(a);
+    return true;
+  } else if (what == "power") {
+    power_cycle();
   } else if (what == "run" && words >> a) {
     run(a);
     return true;
@@ -256,10 +328,7 @@ bool obey(const std::string &line) {
 int main(int argc, char **argv) {
   Verilated::commandArgs(argc, argv);
   top = new Vm3vit;
-  top->rst = 1;
-  for (int i = 0; i < 8; ++i) cycle();
-  top->rst = 0;
-  for (int i = 0; i < 200; ++i) cycle();
+  reset();
   std::string line;
   while (std::getline(std::cin, line) && obey(line)) {
   }

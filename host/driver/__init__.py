@@ -1,0 +1,1 @@
+"""The driver of the accelerator, the same in simulation and on a board."""
