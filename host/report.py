@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from m3vit.host.devices.device import DeviceRun
 from m3vit.host.runtime import Prediction
 from m3vit.hw.cost import CycleReport, estimate_cycles
 from m3vit.hw.package import Package
@@ -87,7 +89,7 @@ def _modelled_figures(package: Package, cost: CycleReport) -> dict[str, Figure]:
 def _run_figures(
     package: Package, device: str, prediction: Prediction, phases: Mapping[str, float]
 ) -> dict[str, Figure]:
-    plans, source = prediction.run.plans, f"counted by device {device}"
+    run = prediction.run
     figures = {
         "phases_ms": figure(
             "phases_ms",
@@ -96,21 +98,38 @@ def _run_figures(
             f"wall clock of this host running device {device}, not the accelerator's",
         )
     }
-    if plans:
-        used = [plans[block].live_experts for block in sorted(plans)]
-        figures["experts_used"] = figure("experts_used", used, Evidence.SIMULATED, source)
-    if prediction.run.saturations is not None:
-        figures["saturations"] = figure(
-            "saturations", prediction.run.saturations, Evidence.SIMULATED, source
-        )
+    traced = "" if run.trace is None else ", the copies of every layer included"
+    for name, value in _counted(package, run).items():
+        if value is not None:
+            source = f"counted by device {device}{traced}"
+            figures[name] = figure(name, value, run.evidence, source)
     return figures
+
+
+def _counted(package: Package, run: DeviceRun) -> dict[str, Any]:
+    """What the device itself counted; None where it did not."""
+    plans, clock = run.plans, package.machine.clock_mhz
+    return {
+        "cycles": run.cycles,
+        "clock_mhz": None if run.cycles is None else clock,
+        "latency_ms": None if run.cycles is None else run.cycles / (1e3 * clock),
+        "dram_bytes": run.dram_bytes,
+        "experts_used": [plans[block].live_experts for block in sorted(plans)] or None,
+        "saturations": run.saturations,
+    }
 
 
 def table(records: Sequence[ResultRecord]) -> str:
     """Records as text, the machine's figures first, this host's time below."""
     short = [replace(record, image=Path(record.image).name) for record in records]
-    note = "(cycles, ms and DRAM bytes: the machine's encoder by the cost model, not measured)"
-    return "\n".join([render_table(short, COLUMNS), note, "", _host_times(records)])
+    return "\n".join([render_table(short, COLUMNS), _note(records), "", _host_times(records)])
+
+
+def _note(records: Sequence[ResultRecord]) -> str:
+    kinds = sorted({record.figures["cycles"].evidence.value for record in records})
+    if kinds == [Evidence.MODELLED.value]:
+        return "(cycles, ms and DRAM bytes: the machine's encoder by the cost model, not measured)"
+    return f"(cycles, ms and DRAM bytes: the machine's encoder, evidence {', '.join(kinds)})"
 
 
 def _host_times(records: Sequence[ResultRecord]) -> str:

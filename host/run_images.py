@@ -15,7 +15,7 @@ from m3vit.host.images import read_image
 from m3vit.host.outputs import write_together
 from m3vit.host.pictures.sheet import Shown, png, sheet, task_picture
 from m3vit.host.report import record_of
-from m3vit.host.runtime import PHASES, Prediction, Runtime, Stopwatch
+from m3vit.host.runtime import PHASES, Prediction, Prepared, Runtime, Stopwatch
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.formats import UInt8
 from m3vit.hw.package import Package
@@ -38,6 +38,8 @@ class Request:
     """Folder for pictures; None writes none."""
     arrays: bool = False
     """Whether to write the predictions as arrays as well."""
+    routing: bool = False
+    """Whether the routing is wanted where a device has to trace every layer for it."""
     truth: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """Ground truth by kind of task, shown beside the prediction of the only image."""
 
@@ -133,11 +135,13 @@ class _Runner:
 
     def _predict(self, path: Path, image: UInt8) -> list[Prediction]:
         prepared = self.runtime.prepare(image)
-        predictions = []
-        for task in self.tasks:
-            self.progress(f"{path.name}: {task}")
-            predictions.append(self.runtime.run(prepared, task))
-        return predictions
+
+        def work() -> Iterator[tuple[Prepared, str]]:
+            for task in self.tasks:
+                self.progress(f"{path.name}: {task}")
+                yield prepared, task
+
+        return list(self.runtime.stream(work(), routing=self.request.routing))
 
     def _record(self, path: Path, one: Prediction, shared: Mapping[str, float]) -> ResultRecord:
         phases = _in_order({**one.phases, **shared})

@@ -1,17 +1,19 @@
 """From an image to predictions: resize, pack, run on a device, head on the CPU, interpolate."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from m3vit.host.devices.device import Device, DeviceRun
+from m3vit.host.devices.device import Device, DeviceRun, QueueingDevice
 from m3vit.host.images import resize_image
 from m3vit.host.predictions import dequantise, predict
 from m3vit.hw.config import ModelConfig, TaskConfig
+from m3vit.hw.errors import DeviceError
 from m3vit.hw.formats import Int8, Int16, UInt8
 from m3vit.hw.golden.embedding import patches
 from m3vit.hw.golden.head import head
@@ -19,6 +21,9 @@ from m3vit.hw.package import Package
 
 PHASES = ("resize", "pack", "in", "run", "out", "head", "interpolate")
 """Phases of one image and task, in order; the first two are shared by the tasks of an image."""
+
+QUEUED = 2
+"""Images under way on a device that queues: one runs, one is ready to follow."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +102,50 @@ class Runtime:
         """
         number = self.config.task_index(task)
         run = self._device.run(self._package, prepared.tiles, number)
+        return self._finish(prepared, number, run)
+
+    def stream(
+        self, work: Iterable[tuple[Prepared, str]], *, routing: bool = False
+    ) -> Iterator[Prediction]:
+        """Predict images and tasks in order; the device works while the host computes heads.
+
+        Args:
+            work: is asked for the next pair as soon as the device has room for it.
+            routing: whether plans are wanted where they cost a trace of every layer.
+
+        Raises:
+            ConfigurationError: the model has no such task.
+            DeviceError: the device failed.
+        """
+        device = self._device
+        if not isinstance(device, QueueingDevice):
+            yield from (self.run(prepared, task) for prepared, task in work)
+            return
+        waiting: deque[tuple[Prepared, int, Any]] = deque()
+        try:
+            for prepared, task in work:
+                number = self.config.task_index(task)
+                done = self._collect(device, waiting) if len(waiting) == QUEUED else None
+                ticket = device.submit(self._package, prepared.tiles, number, trace=routing)
+                waiting.append((prepared, number, ticket))
+                if done is not None:
+                    yield self._finish(*done)
+            while waiting:
+                yield self._finish(*self._collect(device, waiting))
+        finally:
+            for _, _, ticket in waiting:  # nobody wants them any more
+                with suppress(DeviceError):
+                    device.collect(ticket)
+
+    @staticmethod
+    def _collect(
+        device: QueueingDevice, waiting: deque[tuple[Prepared, int, Any]]
+    ) -> tuple[Prepared, int, DeviceRun]:
+        prepared, number, ticket = waiting.popleft()
+        return prepared, number, device.collect(ticket)
+
+    def _finish(self, prepared: Prepared, number: int, run: DeviceRun) -> Prediction:
+        """Head and interpolation."""
         watch, layer = Stopwatch({**prepared.phases, **run.phases}), self._package.heads[number]
         with watch.phase("head"):
             logits = head(run.result, layer, self.config.grid)

@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         tasks=args.task or [ALL_TASKS],
         out=args.out,
         arrays=args.arrays,
+        routing=args.trace is not None,
         truth=truth,
     )
     finished = []
