@@ -4,9 +4,16 @@ import json
 from typing import Any
 
 from m3vit.hw.error_codes import SENTENCES, ErrorCode
-from m3vit.hw.machine import MachineConfig
-from m3vit.hw.register_fields import Register
-from m3vit.hw.registers import REGISTERS, identity_values
+from m3vit.hw.machine import CONTRACT_VERSION, MachineConfig
+from m3vit.hw.register_fields import SPACE_BYTES, Register
+from m3vit.hw.registers import MAGIC, REGISTERS, WINDOW_UNIT, identity_values
+
+_CONSTANTS = (
+    ("SPACE_BYTES", SPACE_BYTES, "address space that the slave decodes"),
+    ("MAGIC_VALUE", MAGIC, "what MAGIC reads"),
+    ("CONTRACT_VERSION", CONTRACT_VERSION, "what CONTRACT reads"),
+    ("WINDOW_UNIT", WINDOW_UNIT, "bytes in a unit of window sizes and of the list's address"),
+)
 
 
 def _resets(machine: MachineConfig | None) -> dict[str, int]:
@@ -39,6 +46,7 @@ def as_dict(machine: MachineConfig | None = None) -> dict[str, Any]:
     """Plain values, fit for JSON."""
     resets = _resets(machine)
     return {
+        "constants": {name.lower(): value for name, value, _ in _CONSTANTS},
         "registers": [_register_dict(register, resets) for register in REGISTERS],
         "errors": [
             {"code": int(code), "name": code.name, "sentence": SENTENCES[code]}
@@ -80,6 +88,9 @@ def as_c(machine: MachineConfig | None = None) -> str:
         "#define M3VIT_REGISTERS_H",
         "",
     ]
+    for name, value, doc in _CONSTANTS:
+        lines.append(f"#define M3VIT_{name} {value:#x}u /* {doc} */")
+    lines.append("")
     for register in REGISTERS:
         name = f"M3VIT_{register.name}"
         lines.append(f"/* {register.access.value}: {register.doc} */")

@@ -23,6 +23,10 @@ proc m3vit::open_system {} {
     source block_design.tcl
     set design [get_files system.bd]
     generate_target all $design
+    # The tool's own metadata, for `m3vit bitstream --reports` to compare with ours.
+    foreach found [glob -nocomplain work/m3vit.*/sources_1/bd/system/hw_handoff/system.hwh] {
+        file copy -force $found reports/system.hwh
+    }
     add_files -norecurse [make_wrapper -files $design -top]
     set_property top system_wrapper [current_fileset]
     add_files -fileset constrs_1 -norecurse constraints.xdc

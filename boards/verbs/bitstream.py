@@ -56,16 +56,20 @@ def _write(args: argparse.Namespace) -> "Project":
 
 def _report(folder: Path, project: Path, as_json: bool) -> int:
     """Print what the reports say; a failed check is an error."""
+    from m3vit.boards.metadata import VENDORS, differences
     from m3vit.boards.project import read_manifest
     from m3vit.boards.reports import read_reports
     from m3vit.hw.errors import ToolError
     from m3vit.hw.files import write_json
+    from m3vit.rtl.top import NAME
 
     manifest, reports = read_manifest(project), read_reports(folder)
     multipliers = int(manifest["multipliers"])
     device, digest = str(manifest["board"]), str(manifest["machine_digest"])
     record = reports.to_record(str(manifest["machine"]["name"]), device, digest)
     values = {**reports.to_dict(multipliers), "record": record.to_dict()}
+    if (folder / VENDORS).exists():
+        values["failures"] += differences(project / f"{NAME}.hwh", folder / VENDORS)
     path = write_json(folder / "reports.json", values)
     if as_json:
         print(json.dumps(values))
@@ -75,7 +79,7 @@ def _report(folder: Path, project: Path, as_json: bool) -> int:
         for name, usage in reports.cells.items():
             print(f"{name:15} {usage.used:9g} of {usage.available:9g}  {usage.percent:5.1f} %")
     print(f"wrote {path}", file=sys.stderr)
-    failures = reports.failures(multipliers)
+    failures = values["failures"]
     if failures:
         raise ToolError(f"this build must not be used: {'; '.join(failures)}")
     return 0

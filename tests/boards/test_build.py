@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from m3vit.boards.board import board_names
+from m3vit.boards.metadata import VENDORS, differences
 from m3vit.boards.project import Project
 from tests.boards.report_texts import BAD, spoil, write_reports
 from tests.boards.vivado import needs_tcl, project_of, run_build
@@ -24,6 +25,7 @@ def test_a_good_build_ends_with_a_bitstream(name: str, tmp_path: Path) -> None:
     run = run_build(project)
     assert run.code == 0 and run.said == f"m3vit: wrote {project.bitstream}\n"
     assert project.bitstream.exists()
+    assert differences(project.folder / "m3vit.hwh", project.reports / VENDORS) == []
     names = [call[0] for call in run.calls]
     steps = ["launch_runs", "report_utilization", "report_timing_summary", "write_bitstream"]
     assert [names.index(step) for step in steps] == sorted(names.index(step) for step in steps)

@@ -33,6 +33,7 @@ def test_json_holds_the_table() -> None:
     values = json.loads(as_json(ZCU104))
     by_name = {entry["name"]: entry for entry in values["registers"]}
     assert set(by_name) == set(BY_NAME)
+    assert values["constants"]["window_unit"] == 64
     assert by_name["STATUS"]["reset"] == 1
     assert by_name["CONTROL"]["fields"][0]["access"] == "wo"
     assert by_name["RING_BYTES"]["reset"] == ZCU104.ring_bytes
@@ -44,6 +45,9 @@ def test_the_header_compiles_and_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "registers.h").write_text(as_c(ZCU104))
     checks = [f'static_assert(M3VIT_{r.name} == {r.offset}u, "");' for r in REGISTERS]
     checks.append(f'static_assert(M3VIT_IS_RING_BYTES == {ZCU104.ring_bytes}u, "");')
+    checks.append('static_assert(M3VIT_MAGIC_VALUE == 0x4d335674u, "");')
+    checks.append('static_assert(M3VIT_SPACE_BYTES == 4096 && M3VIT_WINDOW_UNIT == 64, "");')
+    checks.append('static_assert(M3VIT_CONTRACT_VERSION == M3VIT_IS_CONTRACT, "");')
     checks.append('static_assert(M3VIT_ERROR_START_WHILE_BUSY == 17, "");')
     checks.append('static_assert(M3VIT_STATUS_END_STATUS_MASK == 0xff00u, "");')
     source = tmp_path / "check.cpp"

@@ -92,3 +92,16 @@ def test_reports_of_a_bad_build_are_printed_and_refused(
     said = capsys.readouterr()
     assert "299.94 MHz, worst setup slack -0.12 ns" in said.out
     assert "must not be used: worst setup slack is -0.12 ns (412 endpoints fail)" in said.err
+
+
+def test_metadata_that_differ_from_vivados_are_refused(
+    quick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project_of("zcu104", quick / "project").folder
+    text = (folder / "m3vit.hwh").read_text()
+    vendors = write_reports(folder / "reports") / "system.hwh"
+    vendors.write_text(text)
+    assert main(["bitstream", "--reports", str(folder / "reports")]) == 0
+    vendors.write_text(text.replace("0xA0010000", "0xA0020000"))
+    assert main(["bitstream", "--reports", str(folder / "reports")]) == 2
+    assert "address interrupts/s_axi is 0xA0020000" in capsys.readouterr().err
