@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.machine import CASCADE
 from m3vit.rtl.column import Column
+from m3vit.rtl.group_model import group_model
 from m3vit.rtl.library import lanes, register, shared
 
 
@@ -55,6 +56,17 @@ class Group(Component):
         ]
         m.d.comb += self.s.eq(Cat(*(low for low, _ in sums), *(high for _, high in sums)))
         return m
+
+    @property
+    def model(self) -> str:
+        """The module for simulation (see ``library.convert``)."""
+        return group_model(
+            name=self.module_name,
+            rows=self.rows,
+            columns=self.columns,
+            weight_bits=len(self.w),
+            sum_bits=len(self.s),
+        )
 
     def _skewed(self, m: Module, vector: Value, name: str) -> Value:
         """Row r of every cascade r + 1 cycles late."""

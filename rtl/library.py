@@ -6,13 +6,13 @@ Amaranth writes every elaborated instance as a module of its own: a group of 16 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth.back import verilog
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Instance, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib.wiring import Component
 
 from m3vit.hw.errors import ConfigurationError
@@ -23,6 +23,9 @@ PRIMITIVES = Path(__file__).with_name("dsp48e2.v")
 
 _ZEROS = re.compile(r"  initial begin\n(?:    \w+\[\d+\] = \d+'[dh]0+;\n)+  end\n")
 """Memories without contents: thousands of lines, and ultra RAM takes no initial values."""
+
+_REPEATED = re.compile(r"(?<=[{,] )([^,{}\n]+)(?:, \1){2,}(?=,| \})")
+"""One bit repeated inside a concatenation: a sign extension."""
 
 _noted: ContextVar[dict[str, Component] | None] = ContextVar("noted", default=None)
 
@@ -66,13 +69,24 @@ def shared(component: Component, **connections: Value) -> Instance:
     return Instance(name, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
 
 
-def convert(component: Component, name: str) -> Design:
-    """Reproducible Verilog of ``component`` as module ``name`` and of all it shares."""
+def convert(component: Component, name: str, models: bool = False) -> Design:
+    """Reproducible Verilog of ``component`` as module ``name`` and of all it shares.
+
+    Args:
+        component: the top.
+        name: its module's name.
+        models: a shared block that has a ``model`` (Verilog of an equal module that simulates
+            faster) is written as that.
+    """
     done: dict[str, str] = {}
     pending: dict[str, Component] = {name: component}
     while pending:
         current = next(iter(pending))
-        done[current], found = _convert_one(pending.pop(current), current)
+        block = pending.pop(current)
+        if models and current != name and hasattr(block, "model"):
+            done[current] = block.model
+            continue
+        done[current], found = _convert_one(block, current)
         pending.update({key: each for key, each in found.items() if key not in done})
     return Design(top=name, modules=dict(reversed(done.items())))
 
@@ -85,7 +99,14 @@ def _convert_one(component: Component, name: str) -> tuple[str, dict[str, Compon
             text = verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
     finally:
         _noted.reset(token)
-    return _ZEROS.sub("", text), found
+    return _REPEATED.sub(_replicated, _ZEROS.sub("", text)), found
+
+
+def _replicated(match: re.Match[str]) -> str:
+    """``x, x, x`` inside a concatenation as ``{3{x}}``: simulators treat it as one value."""
+    item = match[1]
+    times = (len(match[0]) + 2) // (len(item) + 2)
+    return f"{{{times}{{{item}}}}}"
 
 
 def lanes(vector: Value, width: int) -> list[Value]:
@@ -97,6 +118,25 @@ def lanes(vector: Value, width: int) -> list[Value]:
     if len(vector) % width:
         raise ConfigurationError(f"vector has {len(vector)} bits, expected a multiple of {width}")
     return [vector[start : start + width] for start in range(0, len(vector), width)]
+
+
+def chosen(words: Sequence[Value], index: Value) -> Value:
+    """``words[index]`` by multiplexers, lowest bit of ``index`` first.
+
+    As hardware the same as ``Cat(*words).word_select``, which simulators shift in full width.
+
+    Raises:
+        ConfigurationError: the number of words is not that of the values of ``index``.
+    """
+    if len(words) != 1 << len(index):
+        raise ConfigurationError(
+            f"{len(words)} words cannot be chosen by {len(index)} bits, expected {1 << len(index)}"
+        )
+    level = list(words)
+    for bit in index:
+        pairs = zip(level[1::2], level[::2], strict=True)
+        level = [Mux(bit, high, low) for high, low in pairs]
+    return level[0]
 
 
 def register(width: int, name: str) -> Signal:

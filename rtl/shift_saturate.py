@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import Component, In, Out
 
-from m3vit.rtl.library import register
+from m3vit.rtl.library import chosen, register
 
 RADIX_BITS = 2
 """Every stage shifts by one of four amounts: a 4:1 multiplexer is one LUT."""
@@ -55,9 +55,8 @@ class ShiftSaturate(Component):
         unit, place = 1 << (RADIX_BITS * digit), RADIX_BITS * digit
         most = (unit << RADIX_BITS) - 1  # by which this stage and the later ones may shift
         kept = min(len(value), self.bits + most)
-        shifted = Cat(
-            _arithmetic(value[:kept], amount * unit) for amount in range(1 << RADIX_BITS)
-        ).word_select(getattr(self, f"shift{digit}"), kept)
+        shifts = [_arithmetic(value[:kept], amount * unit) for amount in range(1 << RADIX_BITS)]
+        shifted = chosen(shifts, getattr(self, f"shift{digit}"))
         held = register(kept, f"value{place}")
         flags = register(2, f"flags{place}")
         m.d.sync += [held.eq(shifted), flags.eq(Cat(over | _spills(value, kept), sign))]

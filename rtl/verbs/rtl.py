@@ -11,7 +11,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", default="zcu104", help="preset, or a .json or .toml file")
     parser.add_argument("--out", type=Path, required=True, help="Verilog file to write")
     parser.add_argument(
-        "--simulation", action="store_true", help="add the behavioural models of vendor primitives"
+        "--simulation",
+        action="store_true",
+        help="for Verilator: multipliers as one equal model a group, primitives behavioural",
+    )
+    parser.add_argument(
+        "--primitives",
+        action="store_true",
+        help="add behavioural primitives only, every multiplier simulated by itself",
     )
     parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
@@ -25,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     machine = find_machine(args.machine)
     print(f"converting {machine.name}, a minute or two", file=sys.stderr)
-    text = convert(Top(machine), NAME).text
-    if args.simulation:
+    text = convert(Top(machine), NAME, models=args.simulation).text
+    if args.simulation or args.primitives:
         text += "\n" + PRIMITIVES.read_text()
     path = write_text(args.out, text)
     if args.json:

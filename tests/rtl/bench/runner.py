@@ -48,7 +48,11 @@ def run_bench(component: Component, module: str, tests: tuple[str, ...], **setti
         tests: their names.
         settings: plain values that a test reads with :func:`bench_settings`.
     """
-    text = convert(component, TOP).text
+    run_text(convert(component, TOP).text, module, tests, **settings)
+
+
+def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) -> None:
+    """As :func:`run_bench`, for Verilog with a module ``dut``."""
     simulator = build(text)
     name = f"{module.rsplit('.', 1)[-1]}-{'-'.join(tests)}-{_digest(text, settings)[:8]}"
     results = BUILD / "results" / f"{name}.xml"
