@@ -45,7 +45,9 @@ LIMIT = 2_000_000
 def simulator() -> Iterator[RtlSimulator]:
     verilog = BUILD / "rtl" / f"{NAME}_{MACHINE.name}.v"
     verilog.parent.mkdir(parents=True, exist_ok=True)
-    verilog.write_text(convert(Top(MACHINE), NAME, models=True).text + "\n" + PRIMITIVES.read_text())
+    verilog.write_text(
+        convert(Top(MACHINE), NAME, models=True).text + "\n" + PRIMITIVES.read_text()
+    )
     with RtlSimulator(verilog, MACHINE, BUILD / "rtl") as running:
         yield running
 
