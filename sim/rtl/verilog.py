@@ -73,4 +73,4 @@ def _sources() -> Iterator[Path]:
         if found is None or not found.submodule_search_locations:
             raise ToolError(f"{package} is not installed; run `make install`")
         folder = Path(next(iter(found.submodule_search_locations)))
-        yield from sorted(f for f in folder.rglob("*") if f.suffix in (".py", ".v"))
+        yield from sorted(f for f in folder.rglob("*") if f.suffix in (".py", ".v", ".cpp"))
