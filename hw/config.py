@@ -8,9 +8,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.ranges import require_integers, require_name, shown
 
 
 class TaskKind(str, Enum):
@@ -37,7 +39,29 @@ class GateKind(str, Enum):
 
 def _require(condition: bool, what: str, got: object, expected: str) -> None:
     if not condition:
-        raise ConfigurationError(f"{what} is {got!r}, expected {expected}")
+        raise ConfigurationError(f"{what} is {shown(got)}, expected {expected}")
+
+
+MOST_CHANNELS = 255
+"""Classes of a task: a label is one byte, 255 marks what does not count."""
+
+_RANGES = MappingProxyType(
+    {
+        "image_height": (1, 1 << 14),
+        "image_width": (1, 1 << 14),
+        "patch": (1, 256),
+        "width": (1, 1 << 13),
+        "heads": (1, 256),
+        "blocks": (1, 255),
+        "mlp_ratio": (1, 64),
+        "experts": (1, 256),
+        "top_k": (1, 256),
+        "expert_ratio": (1, 64),
+        "gate_task_width": (1, 1 << 13),
+        "head_width": (1, 1 << 13),
+    }
+)
+"""Far beyond any network of the field, so that a damaged file cannot ask for the impossible."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +73,9 @@ class TaskConfig:
     channels: int
 
     def __post_init__(self) -> None:
+        require_name("name of a task", self.name)
         object.__setattr__(self, "kind", TaskKind(self.kind))
-        _require(self.channels >= 1, f"channels of task {self.name}", self.channels, "at least 1")
+        require_integers(f"task {self.name}: ", self, {"channels": (1, MOST_CHANNELS)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +109,9 @@ class ModelConfig:
     head_width: int = 256
 
     def __post_init__(self) -> None:
+        require_name("name of a model", self.name)
+        require_integers("", self, _RANGES)
+        _require(isinstance(self.moe, bool), "moe", self.moe, "true or false")
         object.__setattr__(self, "gate", GateKind(self.gate))
         tasks = tuple(t if isinstance(t, TaskConfig) else TaskConfig(**t) for t in self.tasks)
         object.__setattr__(self, "tasks", tasks)
@@ -101,8 +129,6 @@ class ModelConfig:
                 value,
                 f"a positive multiple of the patch size {self.patch}",
             )
-        _require(self.blocks >= 1, "blocks", self.blocks, "at least 1")
-        _require(self.heads >= 1, "heads", self.heads, "at least 1")
         _require(self.width % 32 == 0 < self.width, "width", self.width, "a multiple of 32")
         _require(
             self.width % self.heads == 0 and self.head_dim % 16 == 0,
@@ -113,12 +139,9 @@ class ModelConfig:
         _require(self.head_width % 16 == 0, "head_width", self.head_width, "a multiple of 16")
 
     def _check_experts(self) -> None:
-        _require(1 <= self.experts <= 256, "experts", self.experts, "1 to 256")
         _require(
             1 <= self.top_k <= min(8, self.experts), "top_k", self.top_k, "1 to min(8, experts)"
         )
-        _require(self.expert_ratio >= 1, "expert_ratio", self.expert_ratio, "at least 1")
-        _require(self.mlp_ratio >= 1, "mlp_ratio", self.mlp_ratio, "at least 1")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -209,7 +232,9 @@ class ModelConfig:
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"model configuration cannot be read: {error}") from error
+            raise ConfigurationError(
+                f"model configuration cannot be read: {shown(str(error))}"
+            ) from error
 
     @property
     def digest(self) -> str:

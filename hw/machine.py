@@ -12,6 +12,7 @@ from typing import Any
 
 from m3vit.hw.config import digest_of
 from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.ranges import require_integers, require_name, require_positive, shown
 
 CONTRACT_VERSION = 1
 """Raised whenever commands, formats, layouts or registers change their meaning."""
@@ -54,6 +55,11 @@ class MachineConfig:
     memory_gbytes_per_s: float = 13.7
 
     def __post_init__(self) -> None:
+        require_name("name of a machine", self.name)
+        sizes = {each.name: (1, 1 << 31) for each in fields(self) if each.type in (int, "int")}
+        require_integers(f"machine {self.name}: ", self, sizes)
+        rates = ("clock_mhz", "memory_gbytes_per_s")
+        require_positive(f"machine {self.name}: ", self, rates)
         self._require(1 <= self.groups <= 4, "groups", "1 to 4")
         self._require(self.rows in (8, 16, 32), "rows", "8, 16 or 32")
         self._require(self.columns in (8, 16, 32), "columns", "8, 16 or 32")
@@ -124,11 +130,13 @@ class MachineConfig:
         """
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
-            raise ConfigurationError(f"machine configuration has unknown fields {unknown}")
+            raise ConfigurationError(f"machine configuration has unknown fields {shown(unknown)}")
         try:
             return cls(**values)
         except TypeError as error:
-            raise ConfigurationError(f"machine configuration cannot be read: {error}") from error
+            raise ConfigurationError(
+                f"machine configuration cannot be read: {shown(str(error))}"
+            ) from error
 
     @property
     def digest(self) -> str:

@@ -6,13 +6,13 @@ truncated package before it looks inside.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from m3vit.hw.commands.fields import Base
 from m3vit.hw.commands.word import Command, decode_all, encode
 from m3vit.hw.compiler.builder import Program
 from m3vit.hw.compiler.heads import head_from_memory
@@ -22,10 +22,30 @@ from m3vit.hw.config import ModelConfig, digest_of
 from m3vit.hw.errors import DigestMismatchError, PackageError
 from m3vit.hw.files import directory_atomic, write_atomic, write_bytes, write_json
 from m3vit.hw.machine import CONTRACT_VERSION, MachineConfig
+from m3vit.hw.package_check import (
+    check_commands,
+    check_head,
+    check_regions,
+    check_trace,
+    golden_bytes,
+    windows_of,
+)
+from m3vit.hw.package_files import (
+    BLOBS,
+    COMMANDS,
+    FORMAT,
+    GOLDEN,
+    MANIFEST,
+    WEIGHTS,
+    read_arrays,
+    read_blob,
+    read_manifest,
+)
 from m3vit.hw.quantised import Head
+from m3vit.hw.ranges import shown
 
-MANIFEST, WEIGHTS, COMMANDS, GOLDEN = "manifest.json", "weights.bin", "commands.bin", "golden.npz"
-FORMAT = "m3vit-package-1"
+MOST_FRACTION = 15
+"""Fraction bits of an int16 residual."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +68,18 @@ class Package:
         """Bytes of the trace buffer."""
         return max((region.offset + region.size for region in self.trace), default=0)
 
+    @property
+    def windows(self) -> dict[Base, int]:
+        """Bytes behind each base register that the commands may touch."""
+        return windows_of(self.config, len(self.weights), self.trace_bytes)
+
     def golden(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The recorded sample: the image and every layer's integers."""
-        with np.load(self.path / GOLDEN) as stored:
-            return {name: stored[name] for name in stored.files}
+        """The recorded sample: the image and every layer's integers.
+
+        Raises:
+            PackageError: the file is gone, damaged, or larger than the network's could be.
+        """
+        return read_arrays(self.path / GOLDEN, golden_bytes(self.config, self.trace_bytes))
 
     def require_machine(self, machine: MachineConfig) -> None:
         """Refuse a device that was built for another machine.
@@ -88,7 +116,7 @@ def write_package(path: Path, program: Program, golden: dict[str, np.ndarray[Any
             "regions": [region.to_dict() for region in program.memory.regions],
             "trace": [region.to_dict() for region in program.trace.regions],
             "heads": program.heads,
-            "files": {name: _file_entry(work / name) for name in (WEIGHTS, COMMANDS, GOLDEN)},
+            "files": {name: _file_entry(work / name) for name in BLOBS},
         }
         digest = digest_of(manifest)
         write_json(work / MANIFEST, {**manifest, "digest": digest})
@@ -101,65 +129,35 @@ def _file_entry(path: Path) -> dict[str, object]:
 
 
 def read_package(path: Path) -> Package:
-    """Read and verify the package directory at ``path``.
+    """Read and verify the package directory at ``path``: digests, and whether its parts agree.
 
     Raises:
         PackageError: something is missing, truncated, malformed or of another version.
         DigestMismatchError: something was edited.
+        CommandError: a command is malformed or leaves its buffers or stores.
+        ConfigurationError: the network or the machine is none.
     """
-    manifest = _read_manifest(path)
+    manifest = read_manifest(path)
     try:
-        files = {name: _read_file(path / name, manifest["files"][name]) for name in _files()}
-        return _build(path, manifest, files[WEIGHTS], files[COMMANDS])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        entries = manifest["files"]
+        files = {name: read_blob(path / name, entries[name]) for name in BLOBS}
+        package = _build(path, manifest, files[WEIGHTS], files[COMMANDS])
+        _check(package, [entry["task"] for entry in manifest["heads"]])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise PackageError(
-            f"package {path}: {MANIFEST} is malformed ({error!r}); compile the package again"
+            f"package {path}: {MANIFEST} is malformed ({shown(repr(error))}); compile the package "
+            "again"
         ) from error
+    return package
 
 
-def _files() -> tuple[str, ...]:
-    return WEIGHTS, COMMANDS, GOLDEN
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    file = path / MANIFEST
-    try:
-        manifest = json.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise PackageError(f"{path} is no package: {MANIFEST} is missing") from error
-    except (OSError, ValueError) as error:
-        raise PackageError(f"package {path}: cannot read {MANIFEST}: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise PackageError(f"package {path}: {MANIFEST} is not of format {FORMAT}")
-    stated = manifest.pop("digest", None)
-    if stated != digest_of(manifest):
-        raise DigestMismatchError(
-            f"package {path}: digest {stated} does not match the manifest, which was edited; "
-            "compile the package again"
-        )
-    if manifest["contract"] != CONTRACT_VERSION:
-        raise PackageError(
-            f"package {path}: contract version {manifest['contract']}, expected "
-            f"{CONTRACT_VERSION}; compile the package again"
-        )
-    return {**manifest, "digest": stated}
-
-
-def _read_file(file: Path, entry: dict[str, Any]) -> bytes:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise PackageError(f"package {file.parent}: {file.name}: {error.strerror}") from error
-    if len(data) != entry["bytes"]:
-        raise PackageError(
-            f"package {file.parent}: {file.name} has {len(data)} bytes, expected "
-            f"{entry['bytes']}; it is truncated, copy or compile it again"
-        )
-    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise DigestMismatchError(
-            f"package {file.parent}: {file.name} does not match its digest; compile it again"
-        )
-    return data
+def _check(package: Package, names: list[object]) -> None:
+    config = package.config
+    check_regions(package.regions, len(package.weights))
+    check_trace(package.trace, config)
+    check_commands(package.commands, config, package.machine, package.windows)
+    for task, head, name in zip(config.tasks, package.heads, names, strict=True):
+        check_head(task, head, name, config)
 
 
 def _build(path: Path, manifest: dict[str, Any], weights: bytes, commands: bytes) -> Package:
@@ -167,13 +165,13 @@ def _build(path: Path, manifest: dict[str, Any], weights: bytes, commands: bytes
     if machine.digest != manifest["machine_digest"]:
         raise DigestMismatchError(
             f"package {path}: machine {machine.name} has digest {machine.digest[:16]}, the "
-            f"package states {manifest['machine_digest'][:16]}; compile it again"
+            f"package states {shown(manifest['machine_digest'])}; compile it again"
         )
     return Package(
         path=path,
         config=ModelConfig.from_dict(manifest["model"]),
         machine=machine,
-        residual_fraction=int(manifest["residual_fraction"]),
+        residual_fraction=_fraction(manifest["residual_fraction"]),
         digest=manifest["digest"],
         weights=weights,
         commands=decode_all(commands),
@@ -181,3 +179,12 @@ def _build(path: Path, manifest: dict[str, Any], weights: bytes, commands: bytes
         trace=tuple(TraceRegion(**entry) for entry in manifest["trace"]),
         heads=tuple(head_from_memory(weights, entry) for entry in manifest["heads"]),
     )
+
+
+def _fraction(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_FRACTION:
+        raise PackageError(
+            f"residual_fraction is {shown(value)}, expected 0 to {MOST_FRACTION}; compile the "
+            "package again"
+        )
+    return value

@@ -1,13 +1,15 @@
 """What a machine accepts: limits of sizes and address windows, checked before anything moves.
 
-The fetch unit of the hardware makes the same checks; each failure has an error code there and a
-sentence here.
+The fetch unit of the hardware makes the checks of one command as well; each failure has an error
+code there and a sentence here.
 """
 
 from collections.abc import Mapping, Sequence
 
 from m3vit.hw.commands.extent import reads_of, writes_of
 from m3vit.hw.commands.fields import HEADS_IN_FLIGHT, Base, Flag, Op, Post, Store
+from m3vit.hw.commands.refused import refused
+from m3vit.hw.commands.shapes import check_shapes
 from m3vit.hw.commands.word import Command
 from m3vit.hw.errors import CommandError
 from m3vit.hw.formats import SHIFT_LIMIT
@@ -32,13 +34,6 @@ STORES: Mapping[Op, tuple[tuple[Store, ...], tuple[Store, ...]]] = {
 """Stores that each operation may read and write."""
 
 _PAIRED = (Op.GEMM, Op.ATTN, Op.GATE, Op.EXPERTS)
-
-
-def _fail(index: int, command: Command, what: str, got: object, expected: str) -> CommandError:
-    return CommandError(
-        f"command {index} ({command.op.name}): {what} is {got}, expected {expected}; "
-        "recompile the package for this machine"
-    )
 
 
 def _limits(command: Command, machine: MachineConfig) -> dict[str, tuple[int, int]]:
@@ -87,14 +82,14 @@ def check_command(command: Command, index: int, machine: MachineConfig, windows:
     sources, targets = STORES[command.op]
     if command.src not in sources or command.dst not in targets:
         route = f"{command.src.name}->{command.dst.name}"
-        raise _fail(index, command, "route", route, "stores that the operation connects")
+        raise refused(index, command, "route", route, "stores that the operation connects")
     if command.tokens > machine.max_tokens:
-        raise _fail(index, command, "tokens", command.tokens, f"at most {machine.max_tokens}")
+        raise refused(index, command, "tokens", command.tokens, f"at most {machine.max_tokens}")
     for name, (low, high) in _limits(command, machine).items():
         if not low <= command[name] <= high:
-            raise _fail(index, command, name, command[name], f"{low} to {high}")
+            raise refused(index, command, name, command[name], f"{low} to {high}")
     if command.op in _PAIRED and not 1 <= command.pairs <= machine.accumulator_pairs:
-        raise _fail(index, command, "pairs", command.pairs, f"1 to {machine.accumulator_pairs}")
+        raise refused(index, command, "pairs", command.pairs, f"1 to {machine.accumulator_pairs}")
     _check_digest(command, index, machine)
     _check_capacity(command, index, machine)
     _check_windows(command, index, machine, windows)
@@ -102,7 +97,7 @@ def check_command(command: Command, index: int, machine: MachineConfig, windows:
 
 def _check_digest(command: Command, index: int, machine: MachineConfig) -> None:
     if command.op is Op.CONFIG and command["digest"] != int(machine.digest[:16], 16):
-        raise _fail(index, command, "digest", f"{command['digest']:016x}", machine.digest[:16])
+        raise refused(index, command, "digest", f"{command['digest']:016x}", machine.digest[:16])
 
 
 def _check_capacity(command: Command, index: int, machine: MachineConfig) -> None:
@@ -113,7 +108,7 @@ def _check_capacity(command: Command, index: int, machine: MachineConfig) -> Non
         return
     bytes_needed = command.tokens * command[width]
     if bytes_needed > machine.activation_bytes:
-        raise _fail(
+        raise refused(
             index,
             command,
             f"tokens x {width}",
@@ -128,7 +123,7 @@ def _check_windows(command: Command, index: int, machine: MachineConfig, windows
     for extent in (*reads_of(command, machine), *writes_of(command)):
         limit = windows.get(extent.base, 0)
         if extent.end > limit:
-            raise _fail(
+            raise refused(
                 index,
                 command,
                 f"address end in the {extent.base.name.lower()} window",
@@ -138,7 +133,7 @@ def _check_windows(command: Command, index: int, machine: MachineConfig, windows
 
 
 def check_program(commands: Sequence[Command], machine: MachineConfig, windows: Windows) -> None:
-    """Check a whole list: every command, CONFIG first, END last and only there.
+    """Check a whole list: every command, CONFIG first, END last and only there, stores not left.
 
     Raises:
         CommandError: see :func:`check_command`.
@@ -149,11 +144,12 @@ def check_program(commands: Sequence[Command], machine: MachineConfig, windows: 
     for index, command in enumerate(commands):
         check_command(command, index, machine, windows)
         if index and command.op in (Op.CONFIG, Op.END) and index != len(commands) - 1:
-            raise _fail(index, command, "position", index, "CONFIG first and END last only")
+            raise refused(index, command, "position", index, "CONFIG first and END last only")
         if "width" in command.operands and command["width"] != width:
-            raise _fail(index, command, "width", command["width"], f"{width} as in CONFIG")
+            raise refused(index, command, "width", command["width"], f"{width} as in CONFIG")
         if command.tokens > commands[0].tokens:
-            raise _fail(index, command, "tokens", command.tokens, "at most CONFIG's tokens")
+            raise refused(index, command, "tokens", command.tokens, "at most CONFIG's tokens")
+        check_shapes(command, index, commands[0], machine)
 
 
 def is_traced(command: Command) -> bool:

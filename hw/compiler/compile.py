@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from m3vit.hw.commands.check import check_program
-from m3vit.hw.commands.fields import Base
-from m3vit.hw.compiler.builder import Program
 from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.compiler.sample import Progress, procedural_image, record
 from m3vit.hw.config import ModelConfig
@@ -13,6 +11,7 @@ from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.formats import UInt8
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.package import write_package
+from m3vit.hw.package_check import windows_of
 from m3vit.hw.quantised import QuantisedModel
 
 
@@ -28,17 +27,6 @@ def check_fits(config: ModelConfig, machine: MachineConfig) -> None:
             f"{config.name} does not fit machine {machine.name}: {'; '.join(exceeded)}; choose a "
             "larger machine, or a smaller model or image"
         )
-
-
-def windows_of(program: Program) -> dict[Base, int]:
-    """Bytes behind each base register that the program may touch."""
-    config = program.model.config
-    return {
-        Base.PACKAGE: len(program.memory.data),
-        Base.IMAGE: (config.tokens - 1) * config.patch_elements,
-        Base.RESULT: 2 * config.tokens * config.width,
-        Base.TRACE: program.trace.size,
-    }
 
 
 def compile_model(
@@ -65,7 +53,8 @@ def compile_model(
     config = model.config
     check_fits(config, machine)
     program = emit_program(model, machine)
-    check_program(program.commands, machine, windows_of(program))
+    windows = windows_of(config, len(program.memory.data), program.trace.size)
+    check_program(program.commands, machine, windows)
     if sample is None:
         sample = procedural_image(config.image_height, config.image_width)
     golden = record(model, sample, progress)

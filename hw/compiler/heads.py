@@ -1,5 +1,6 @@
 """Task heads in the memory image: tensors with a table that the host reads."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from m3vit.hw.compiler.memory import MemoryImage
 from m3vit.hw.errors import PackageError
 from m3vit.hw.quantised import Convolution, Head, LayerNorm
+from m3vit.hw.ranges import shown
 
 _NORM_TYPES = {"gamma": "<i2", "beta": "<i4"}
 _CONVOLUTION_TYPES = {"weight": "|i1", "bias": "<i4", "factor": "<u2"}
@@ -38,14 +40,20 @@ def place_head(memory: MemoryImage, task: str, head: Head) -> dict[str, object]:
     }
 
 
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise PackageError(f"{shown(value)} stands where a head needs an integer; compile it again")
+    return value
+
+
 def _tensor(data: bytes, entry: dict[str, Any], dtype: str) -> np.ndarray[Any, Any]:
-    shape = tuple(int(side) for side in entry["shape"])
-    count, start = int(np.prod(shape)), int(entry["offset"])
+    shape, start = tuple(map(_whole, entry["shape"])), _whole(entry["offset"])
+    count = math.prod(shape)
     end = start + count * np.dtype(dtype).itemsize
     if min((start, *shape)) < 0 or end > len(data):
         raise PackageError(
-            f"a head tensor of shape {shape} ends at byte {end} of a weights file of {len(data)}; "
-            "compile the package again"
+            f"a head tensor of shape {shown(shape)} ends at byte {end} of a weights file of "
+            f"{len(data)}; compile the package again"
         )
     return np.frombuffer(data, dtype, count, start).reshape(shape)
 
@@ -66,14 +74,14 @@ def head_from_memory(data: bytes, entry: dict[str, Any]) -> Head:
     return Head(
         norm=LayerNorm(
             **_tensors(data, norm, _NORM_TYPES),
-            shift=int(norm["shift"]),
-            epsilon=int(norm["epsilon"]),
+            shift=_whole(norm["shift"]),
+            epsilon=_whole(norm["epsilon"]),
         ),
         convolutions=tuple(
             Convolution(
                 **_tensors(data, layer, _CONVOLUTION_TYPES),
-                shift=int(layer["shift"]),
-                upsampled=bool(layer["upsampled"]),
+                shift=_whole(layer["shift"]),
+                upsampled=layer["upsampled"] is True,
             )
             for layer in entry["convolutions"]
         ),

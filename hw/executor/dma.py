@@ -48,12 +48,20 @@ def _read(command: Command, state: State) -> None:
 
 def _write(command: Command, state: State) -> None:
     first, channel = command["first_token"], command["first_channel"]
+    elements, rows = command["elements"], _rows(command, state)
     if command.src is Store.PLAN:
-        values = plan_records(_present(state.plan, "PLAN"))[first : first + command.tokens]
+        whole = plan_records(_present(state.plan, "PLAN"))
+        channel, elements = 4 * channel, 4 * elements
     else:
-        whole = _store(command, state)[first : first + command.tokens]
-        values = whole[:, channel : channel + command["elements"]]
-    _rows(command, state)[:] = np.ascontiguousarray(values).view(np.uint8)
+        whole = _store(command, state)
+    values = whole[first : first + command.tokens, channel : channel + elements]
+    data = np.ascontiguousarray(values).view(np.uint8)
+    if data.shape != rows.shape:
+        raise CommandError(
+            f"{command.src.name} holds {whole.shape[0]} tokens, the command reads "
+            f"{command.tokens} from {first} on, {elements} from channel {channel} on"
+        )
+    rows[:] = data
 
 
 def _store(command: Command, state: State) -> np.ndarray[Any, Any]:

@@ -18,6 +18,7 @@ from m3vit.hw.layout.panels import head_columns, natural_columns, unpack
 from m3vit.hw.layout.sizes import linear_bytes, panel_bytes
 from m3vit.hw.layout.tables import join_gate, unpack_gelu, unpack_layernorm
 from m3vit.hw.quantised import Expert, Gate, Linear, Mlp
+from m3vit.hw.routing import RoutingPlan
 
 
 def bind_norm(command: Command, source: Source) -> Step:
@@ -37,17 +38,21 @@ def _needed(value: Int8 | None, name: str) -> Int8:
     return value
 
 
+def _part(value: Int8 | None, name: str, tokens: int, channels: int) -> Int8:
+    """The first ``tokens`` x ``channels`` of a store."""
+    held = _needed(value, name)
+    if held.shape[0] < tokens or held.shape[1] < channels:
+        raise CommandError(
+            f"{name} holds {held.shape[0]} tokens x {held.shape[1]} channels, the command reads "
+            f"{tokens} x {channels}"
+        )
+    return held[:tokens, :channels]
+
+
 def _operand(command: Command, state: State) -> Int8:
     """[tokens, inner] activations of the store that a GEMM reads."""
-    inner = command["inner"]
     store = state.normalised if command.src is Store.XN else state.hidden
-    held = _needed(store, command.src.name)
-    if held.shape[0] < command.tokens or held.shape[1] < inner:
-        raise CommandError(
-            f"{command.src.name} holds {held.shape[0]} tokens x {held.shape[1]} channels, "
-            f"the command reads {command.tokens} x {inner}"
-        )
-    return held[: command.tokens, :inner]
+    return _part(store, command.src.name, command.tokens, command["inner"])
 
 
 def bind_gemm(command: Command, source: Source) -> Step:
@@ -119,8 +124,10 @@ def bind_attn(command: Command, source: Source) -> Step:
     size, start, tokens = command["head_dim"], command["channel"], command.tokens
 
     def step(state: State) -> None:
-        hidden = _needed(state.hidden, "QOH")
-        key, value = _needed(state.key, "K"), _needed(state.value, "V")
+        hidden, made = _needed(state.hidden, "QOH"), command["heads"] * size
+        _part(hidden, "QOH", tokens, start + made)
+        rows = len(_needed(state.key, "K"))
+        key, value = _part(state.key, "K", rows, made), _part(state.value, "V", rows, made)
         for head in range(command["heads"]):
             own = slice(start + head * size, start + (head + 1) * size)
             flight = slice(head * size, (head + 1) * size)
@@ -149,7 +156,7 @@ def bind_gate(command: Command, source: Source) -> Step:
         return gates[task]
 
     def step(state: State) -> None:
-        x = _needed(state.normalised, "XN")[: command.tokens]
+        x = _part(state.normalised, "XN", command.tokens, command["width"])
         state.plan = route(x, gate_of(state.task), command["top_k"])
         state.plans[command.block] = state.plan
 
@@ -167,6 +174,20 @@ def _expert(command: Command, source: Source, number: int) -> Expert:
     return Expert(fc1=first, fc2=second, hidden_class=(flags & 1).astype(np.uint8))
 
 
+def _plan(command: Command, state: State) -> RoutingPlan:
+    """The plan, of as many tokens and experts as the command has."""
+    plan = state.plan
+    if plan is None:
+        raise CommandError("EXPERTS needs a plan, but no GATE came before")
+    tokens = len(plan.tokens) // plan.top_k
+    if (tokens, len(plan.counts)) != (command.tokens, command["experts"]):
+        raise CommandError(
+            f"the plan is of {tokens} tokens and {len(plan.counts)} experts, the command has "
+            f"{command.tokens} and {command['experts']}"
+        )
+    return plan
+
+
 def bind_experts(command: Command, source: Source) -> Step:
     """Every live expert by the plan, or every chunk for every token (identity)."""
     mlp = Mlp(
@@ -176,13 +197,13 @@ def bind_experts(command: Command, source: Source) -> Step:
     )
 
     def step(state: State) -> None:
-        x = _needed(state.normalised, "XN")[: command.tokens]
+        x = _part(state.normalised, "XN", command.tokens, command["width"])
+        rows = state.residual[: command.tokens]
         if command.flags & Flag.IDENTITY:
-            state.residual, saturated = add_dense(state.residual, x, mlp)
+            rows, saturated = add_dense(rows, x, mlp)
         else:
-            if state.plan is None:
-                raise CommandError("EXPERTS needs a plan, but no GATE came before")
-            state.residual, saturated = add_experts(state.residual, x, mlp, state.plan)
+            rows, saturated = add_experts(rows, x, mlp, _plan(command, state))
+        state.residual[: command.tokens] = rows
         state.saturations += saturated
 
     return step

@@ -10,6 +10,7 @@ _ENTRY = np.dtype([("gamma", "<i2"), ("zero", "<i2"), ("beta", "<i4")])
 assert _ENTRY.itemsize == LAYERNORM_ENTRY_BYTES
 
 _SHIFT_AT = 8
+_SHIFT_MASK = 63
 _LOW_HALF = 1 << (GATE_LOW_BITS - 1)
 
 
@@ -69,6 +70,6 @@ def join_gate(layer: Linear, flags: UInt16) -> Gate:
         weight=weight.astype(np.int16),
         bias=(bias[:, 0] << GATE_LOW_BITS) + bias[:, 1],
         factor=int(layer.factor[0]),
-        shift=int(flags[0]) >> _SHIFT_AT,
+        shift=int(flags[0]) >> _SHIFT_AT & _SHIFT_MASK,
         scale=1.0,
     )
