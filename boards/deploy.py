@@ -19,7 +19,12 @@ from m3vit.rtl.top import NAME
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = NAME
 """On the board, in the user's home."""
+NOTEBOOKS = f"jupyter_notebooks/{NAME}"
+"""Where PYNQ's Jupyter shows them."""
 SUMS = "SHA256SUMS"
+INSTALL = Path(__file__).parent / "scripts" / "install.sh"
+INSTALL_COMMAND = f"sudo bash {FOLDER}/{INSTALL.name}"
+"""Run on the board: PYNQ's environment belongs to root."""
 NEEDED = (f"{NAME}.bit", f"{NAME}.hwh", MANIFEST)
 OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5")
 """Keys instead of passwords, so that nothing waits for a terminal."""
@@ -78,19 +83,12 @@ def steps(target: str, files: Sequence[Path]) -> tuple[Step, ...]:
         return Step(words=words, seconds=_COPY_S, why=why)
 
     found = [
-        remote(f"mkdir -p {FOLDER}/notebooks", "make the folder"),
+        remote(f"mkdir -p {FOLDER} {NOTEBOOKS}", "make the folders"),
         copy(files, FOLDER, "copy bitstream, metadata and package"),
     ]
     if pictures:
-        found.append(copy(pictures, f"{FOLDER}/notebooks", "copy the notebooks"))
+        found.append(copy(pictures, NOTEBOOKS, "copy the notebooks"))
     return (*found, remote(f"cd {FOLDER} && sha256sum --quiet -c {SUMS}", "compare the copies"))
-
-
-def install_command() -> str:
-    """What is run on the board once, as root: PYNQ's environment belongs to root."""
-    wheel = f"~/{FOLDER}/{wheel_name()}"
-    inside = f". /etc/profile.d/pynq_venv.sh && pip install --no-deps --force-reinstall {wheel}"
-    return f"sudo bash -c {shlex.quote(inside)}"
 
 
 def run_step(step: Step) -> None:
@@ -149,7 +147,7 @@ def deploy(target: str, build: Path) -> None:
     files = required_files(build)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = (*files, build_wheel(folder))
+        whole = (*files, INSTALL, build_wheel(folder))
         sums = "".join(f"{_digest(path)}  {path.name}\n" for path in whole)
         for step in steps(target, (*whole, write_text(folder / SUMS, sums))):
             run_step(step)

@@ -34,10 +34,11 @@ def run(args: argparse.Namespace) -> int:
     build = args.build or home / args.board
     files = deploy.required_files(build)
     wheel, sums = Path(deploy.wheel_name()), Path(deploy.SUMS)
-    planned = [step.text for step in deploy.steps(target, (*files, wheel, sums))]
+    whole = (*files, deploy.INSTALL, wheel, sums)
+    planned = [step.text for step in deploy.steps(target, whole)]
     if not args.dry_run:
         deploy.deploy(target, build)
-    install = deploy.install_command()
+    install = deploy.INSTALL_COMMAND
     if args.json:
         print(json.dumps({"target": target, "commands": planned, "install": install}))
         return 0
@@ -45,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(planned))
     else:
         print(f"wrote {target}:{deploy.FOLDER}", file=sys.stderr)
-    print(f"on the board, once: {install}")
+    print(f"then, on the board: {install}")
     return 0

@@ -1,6 +1,7 @@
 import hashlib
 import os
-import sys
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def test_everything_arrives_and_is_compared(
     monkeypatch.setattr(deploy, "notebooks", lambda: (notebook,))
     deploy.deploy(TARGET, built)
     got = {path.name for path in (board / "m3vit").iterdir()}
-    assert got == {*NEEDED, deploy.wheel_name(), deploy.SUMS, "notebooks"}
-    assert (board / "m3vit" / "notebooks" / "first.ipynb").exists()
+    assert got == {*NEEDED, "install.sh", deploy.wheel_name(), deploy.SUMS}
+    assert (board / "jupyter_notebooks" / "m3vit" / "first.ipynb").exists()
     sums = dict(
         line.split()[::-1] for line in (board / "m3vit" / deploy.SUMS).read_text().split("\n")[:-1]
     )
@@ -110,11 +111,27 @@ def test_a_wheel_needs_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         build_wheel(tmp_path)
 
 
+def test_the_install_script_installs_and_links(tmp_path: Path) -> None:
+    here, root, tools = (tmp_path / name for name in ("xilinx", "root", "tools"))
+    for folder in (here, root, tools):
+        folder.mkdir()
+    shutil.copy(deploy.INSTALL, here)
+    (here / deploy.wheel_name()).write_text("wheel")
+    (tools / "pip").write_text('#!/bin/sh\necho "$@" > "$HOME/said"\n')
+    (tools / "pip").chmod(0o755)
+    (tmp_path / "profile").write_text(f"PATH={tools}:$PATH\n")
+    env = {**os.environ, "HOME": str(root), "PYNQ_PROFILE": str(tmp_path / "profile")}
+    subprocess.run(["bash", str(here / "install.sh")], env=env, check=True, timeout=60)
+    wheel = here / deploy.wheel_name()
+    assert (root / "said").read_text().split()[-2:] == ["--force-reinstall", str(wheel)]
+    assert (root / "m3vit" / wheel.name).read_text() == "wheel"
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_what_the_board_imports(tmp_path: Path) -> None:
-    assert sys.executable
     names = set(zipfile.ZipFile(build_wheel(tmp_path)).namelist())
     for needed in ("hw/registers.py", "host/cli.py", "boards/zcu104/board.toml"):
         assert f"m3vit/{needed}" in names
     assert "m3vit/boards/scripts/build.tcl" in names
+    assert "m3vit/boards/scripts/install.sh" in names
     assert "m3vit/boards/zcu104/constraints.xdc" in names

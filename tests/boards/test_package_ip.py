@@ -105,6 +105,8 @@ def test_inferred_interfaces_go_before_ours_come(packaged: Run) -> None:
     order = [
         "ipx::package_project",
         "ipx::remove_all_bus_interface",
+        "ipx::remove_all_memory_map",
+        "ipx::remove_all_address_space",
         "ipx::add_bus_interface",
         "ipx::add_register",
         "ipx::check_integrity",

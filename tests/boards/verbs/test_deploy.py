@@ -19,8 +19,8 @@ def test_a_dry_run_prints_the_commands(built: Path, capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ssh ") and "xilinx@192.0.2.1" in lines[0]
     assert all(str(built / name) in lines[1] for name in NEEDED)
-    assert lines[-1].startswith("on the board, once: sudo bash -c ")
-    assert "pip install --no-deps" in lines[-1]
+    assert "scripts/install.sh" in lines[1]
+    assert lines[-1] == "then, on the board: sudo bash m3vit/install.sh"
 
 
 def test_json_holds_the_commands(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
