@@ -19,7 +19,7 @@ INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	echo "installing into $(VENV) (a few minutes the first time)"; \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 $(STAMP): pyproject.toml constraints.txt
-	@$(INSTALL) -e '.[model,rtl,sim,dask,gpu,hls,dev]'
+	@$(INSTALL) -e '.[model,rtl,sim,dask,gpu,hls,pynq,dev]'
 	@touch $@ $(DEMO)
 
 $(DEMO): pyproject.toml constraints.txt

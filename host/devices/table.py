@@ -12,13 +12,16 @@ DEVICES: Mapping[str, str] = MappingProxyType(
     {
         "reference": "m3vit.host.devices.reference:ReferenceDevice",
         "rtl": "m3vit.host.driver.simulated:open_rtl",
+        "pynq": "m3vit.host.pynq.opening:open_board",
+        "remote": "m3vit.host.pynq.opening:open_remote",
+        "pynq-sim": "m3vit.host.pynq.opening:open_simulated",
         "cuda": "m3vit.model.gpu.devices:open_float",
         "cuda-int8": "m3vit.model.gpu.devices:open_integers",
     }
 )
 """Name -> module:callable that opens the device, given the machine that it shall be."""
 
-DETAILED = frozenset({"cuda", "rtl"})
+DETAILED = frozenset({"cuda", "rtl", "pynq", "remote", "pynq-sim"})
 """Devices whose name may go on behind a colon, which their callable takes as second argument."""
 
 
