@@ -54,7 +54,7 @@ def _offload(settings: Settings) -> dict[str, Any]:
     from m3vit.sim.system.workload import generated
 
     plain = {"machine": "zcu104", "workload": "m3vit-small", "policy": "m3vit"}
-    sizes = {"slots": 2, "dense_us": 100.0, "routing": "uniform", "passes": 4, "tokens": 197}
+    sizes = {"slots": 2, "dense_us": None, "routing": "uniform", "passes": 4, "tokens": 197}
     chosen = _complete(settings, plain | sizes | {"tasks": 1, "seed": 1})
     shape = find_shape(chosen["workload"])
     steps = generated(
@@ -67,7 +67,8 @@ def _offload(settings: Settings) -> dict[str, Any]:
         tasks=chosen["tasks"],
         seed=chosen["seed"],
     )
-    slots, dense_ns = chosen["slots"], chosen["dense_us"] * 1000
+    slots, dense_us = chosen["slots"], chosen["dense_us"]
+    dense_ns = None if dense_us is None else dense_us * 1000
     return offload_record(chosen["machine"], shape.name, chosen["policy"], steps, slots, dense_ns)
 
 

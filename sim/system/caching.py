@@ -9,13 +9,22 @@ from pathlib import Path
 from m3vit.hw import files
 from m3vit.sim.system.crossover import RECORDED
 from m3vit.sim.system.near_policy import make_policy
-from m3vit.sim.system.offload import OffloadMachine, run_offload
-from m3vit.sim.system.presets import dense_ns
-from m3vit.sim.system.processor import load_processor
+from m3vit.sim.system.offload import run_offload
+from m3vit.sim.system.presets import offload_machine
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import Step, generated, recorded
 
-POLICIES = ("on-demand", "m3vit", "lru", "pin-hottest", "edge-moe", "pre-gated", "offline-optimum")
+SYSTEMS = {"zcu104": "zcu104", "a100": "a100-offload"}
+POLICIES = (
+    "on-demand",
+    "m3vit",
+    "lru",
+    "pin-hottest",
+    "edge-moe",
+    "pre-gated",
+    "speculative",
+    "offline-optimum",
+)
 ROUTINGS = ("uniform", "zipf", "task-skewed")
 TOKENS = (1, 197)
 SLOTS = (8, 32, 96)
@@ -39,14 +48,7 @@ def block_us(
     processor: str, steps: Sequence[Step], tokens: int, slots: int, network: str = "m3vit-small"
 ) -> dict[str, float]:
     """Mean block time in us under every policy."""
-    shape = find_shape(network)
-    machine = OffloadMachine(
-        processor=load_processor(processor),
-        near=None,
-        network=shape,
-        slots=slots,
-        dense_ns=dense_ns(shape, load_processor(processor), tokens),
-    )
+    machine, _ = offload_machine(SYSTEMS[processor], network, slots=slots, tokens=tokens)
     return {
         name: run_offload(machine, list(steps), make_policy(name, steps, machine)).mean_block_ns
         / 1000
@@ -56,7 +58,7 @@ def block_us(
 
 def rows() -> Iterator[tuple[str, int, str, int, dict[str, float]]]:
     """Every cell: processor, tokens, routing, slots, times."""
-    for processor in ("zcu104", "a100"):
+    for processor in SYSTEMS:
         for tokens in TOKENS:
             for routing in ROUTINGS:
                 steps = _steps(routing, tokens)
@@ -95,7 +97,7 @@ def recorded_table() -> str:
         "| machine | slots of 24 | " + " | ".join(POLICIES) + " |",
         "|---" * (2 + len(POLICIES)) + "|",
     ]
-    for processor in ("zcu104", "a100"):
+    for processor in SYSTEMS:
         for slots in (2, 8, 24):
             times = block_us(processor, steps, tokens, slots, shape.name)
             cells = " | ".join(f"{times[name]:.1f}" for name in POLICIES)

@@ -61,7 +61,7 @@ def decode_step(case: DecodeCase) -> DecodeResult:
     operation_nj = case.processor.operation_pj / 1000
     moe_operations = 2.0 * shape.expert_elements * case.rows * shape.top_k * shape.moe_layers
     dense_operations = 2.0 * case.rows * shape.width * (qkv_columns + inner) * layers
-    dense_operations += 2.0 * case.rows * shape.expert_elements * plain_layers
+    dense_operations += 2.0 * case.rows * shape.plain_elements * plain_layers
     reductions = 3 if case.split_experts else 2
     reduce_ns = case.all_reduce_ns()
     attention_operations = attention.operations * layers

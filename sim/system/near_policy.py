@@ -17,6 +17,7 @@ from m3vit.sim.system.policy import (
     PrefetchAll,
     PreGated,
     Resident,
+    Speculative,
 )
 from m3vit.sim.system.workload import Step
 
@@ -116,6 +117,7 @@ _PLAIN: tuple[type[Policy], ...] = (
     DoubleBuffer,
     PreGated,
     PrefetchAll,
+    Speculative,
     EdgeCache,
     Farthest,
     Resident,

@@ -19,7 +19,7 @@ from m3vit.sim.nearmem.unit import load_unit
 from m3vit.sim.system.near_policy import make_policy
 from m3vit.sim.system.offload import OffloadMachine, run_offload
 from m3vit.sim.system.paper_row import Row
-from m3vit.sim.system.presets import dense_ns
+from m3vit.sim.system.presets import roofline_ns
 from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.shapes import find_shape
 from m3vit.sim.system.workload import generated
@@ -43,7 +43,7 @@ def gain(network: str, tokens: int, *, framework: bool = True) -> float:
     """Time of a block with loading on demand over MoNDE's, its split tuned."""
     processor = load_processor("a100")
     shape = replace(find_shape(network), weight_bytes=2.0)
-    dense = dense_ns(shape, processor, tokens)
+    dense = roofline_ns(shape, processor, tokens)
     if framework:
         visit = DISPATCH_LAUNCHES * processor.start_ns + DISPATCH_WAITS * processor.link_latency_ns
         dense = max(dense, shape.moe_every * LAYER_NS) + shape.experts * visit

@@ -148,6 +148,24 @@ class PrefetchAll(PreGated):
         return keys
 
 
+class Speculative(PreGated):
+    """This project's accelerator: weights stream through a ring of ``slots`` experts in index
+    order; the first of the next block enter before its gate is known, wanted or not."""
+
+    name = "speculative"
+
+    def __init__(self, steps: Sequence[Step], slots: int) -> None:
+        super().__init__(steps, slots)
+        self.buffers = slots
+
+    def preload(self) -> list[Key]:
+        """As many of the next block's first experts as the ring holds."""
+        following = self.steps[self.position + 1 : self.position + 2]
+        keys = [(step.block, expert) for step in following for expert in range(len(step.tokens))]
+        self.ahead = set(keys[: self.slots])
+        return keys[: self.slots]
+
+
 class Resident(Policy):
     """All experts are at the processor: the machine whose memory holds the whole network."""
 

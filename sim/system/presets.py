@@ -1,12 +1,14 @@
 """Named systems: devices that decode language models, and processors that load experts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.sim.nearmem.unit import load_unit
+from m3vit.sim.system.board import MODELS, cost_numbers, recorded_numbers
 from m3vit.sim.system.bound import lower_bound_ns
 from m3vit.sim.system.decode import decode_step
 from m3vit.sim.system.decode_case import DecodeCase
@@ -32,10 +34,14 @@ class DecodeSystem:
 
 @dataclass(frozen=True, kw_only=True)
 class OffloadSystem:
-    """A processor that loads experts over its link."""
+    """A processor that loads experts over its link.
+
+    ``machine`` names the preset of an accelerator of this project, whose rates depend on the model.
+    """
 
     processor: str
     near: str | None
+    machine: str = ""
 
 
 SYSTEMS: Mapping[str, DecodeSystem | OffloadSystem] = MappingProxyType(
@@ -53,7 +59,7 @@ SYSTEMS: Mapping[str, DecodeSystem | OffloadSystem] = MappingProxyType(
         "a100-offload": OffloadSystem(processor="a100", near=None),
         "rtx8000-offload": OffloadSystem(processor="rtx8000", near=None),
         "monde": OffloadSystem(processor="a100", near="monde"),
-        "zcu104": OffloadSystem(processor="zcu104", near=None),
+        "zcu104": OffloadSystem(processor="zcu104", near=None, machine="zcu104"),
     }
 )
 
@@ -148,22 +154,68 @@ def decode_record(
     }
 
 
+def offload_machine(
+    name: str,
+    network: str,
+    *,
+    slots: int,
+    tokens: int,
+    dense_ns: float | None = None,
+    records: Path | None = None,
+) -> tuple[OffloadMachine, str]:
+    """A system that loads experts of a network, and where its rates come from.
+
+    Without ``dense_ns``, what a block of ``tokens`` tokens takes beside its experts follows from
+    the processor's rates, or for our accelerator on its model's own tokens from its cost model,
+    scaled to ``records``.
+
+    Raises:
+        ConfigurationError: unknown names, or records for a machine that is not ours.
+    """
+    system, shape = find_system(name), find_shape(network)
+    processor = load_processor(system.processor)
+    source = processor.source
+    ours = system.machine if isinstance(system, OffloadSystem) and network in MODELS else ""
+    if records and not ours:
+        raise ConfigurationError(
+            f"records set the rates of zcu104 on {' or '.join(MODELS)}, not of {name} on {network}"
+        )
+    between = None
+    if ours:
+        numbers = cost_numbers(ours, MODELS[network])
+        numbers = recorded_numbers(numbers, records) if records else numbers
+        processor, source = replace(processor, **numbers.rates()), numbers.source
+        between = numbers.dense_ns if tokens == numbers.tokens else None
+    if between is None:
+        between = roofline_ns(shape, processor, tokens)
+    machine = OffloadMachine(
+        processor=processor,
+        near=load_unit(system.near) if system.near else None,
+        network=shape,
+        slots=slots,
+        dense_ns=between if dense_ns is None else dense_ns,
+    )
+    return machine, source
+
+
 def offload_record(
-    name: str, network: str, policy: str, steps: list[Step], slots: int, dense_ns: float
+    name: str,
+    network: str,
+    policy: str,
+    steps: list[Step],
+    slots: int,
+    dense_ns: float | None = None,
+    records: Path | None = None,
 ) -> dict[str, Any]:
     """Run a workload on a system that loads experts, under one policy.
 
     Raises:
-        ConfigurationError: unknown names, or a workload of another number of experts.
+        ConfigurationError: as ``offload_machine``, or a workload of another number of experts.
     """
-    system = find_system(name)
     shape = find_shape(network)
-    machine = OffloadMachine(
-        processor=load_processor(system.processor),
-        near=load_unit(system.near) if system.near else None,
-        network=shape,
-        slots=slots,
-        dense_ns=dense_ns,
+    tokens = round(sum(sum(step.tokens) for step in steps) / len(steps) / shape.top_k)
+    machine, rates = offload_machine(
+        name, network, slots=slots, tokens=tokens, dense_ns=dense_ns, records=records
     )
     result = run_offload(machine, steps, make_policy(policy, steps, machine))
     bound = lower_bound_ns(machine, steps)
@@ -175,7 +227,8 @@ def offload_record(
         "policy": policy,
         "steps": len(steps),
         "slots": slots,
-        "dense_us": dense_ns / 1000,
+        "dense_us": machine.dense_ns / 1000,
+        "rates": rates,
         "load_us": machine.load_ns / 1000,
         "total_ms": result.total_ns / 1e6,
         "block_us": result.mean_block_ns / 1000,
@@ -194,8 +247,8 @@ def offload_record(
     }
 
 
-def dense_ns(shape: NetworkShape, processor: Processor, tokens: int) -> float:
+def roofline_ns(shape: NetworkShape, processor: Processor, tokens: int) -> float:
     """What lies between two expert layers on the processor: attention and plain layers."""
     projections = 4 * shape.width * shape.heads * shape.head_width * shape.moe_every
-    elements = projections + shape.expert_elements * (shape.moe_every - 1)
+    elements = projections + shape.plain_elements * (shape.moe_every - 1)
     return processor.time_ns(2.0 * elements * tokens, elements * shape.weight_bytes)

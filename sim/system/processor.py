@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from m3vit.hw.errors import ConfigurationError
+from m3vit.sim.system.board import cost_numbers
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,6 +70,8 @@ def load_processor(name: str) -> Processor:
         raw = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"processor table {path} is not valid TOML: {error}") from error
+    if "machine" in raw:
+        raw |= _board_rates(raw.pop("machine"), raw.pop("model", ""))
     wrong = sorted({item.name for item in fields(Processor)}.symmetric_difference(raw))
     if wrong:
         raise ConfigurationError(
@@ -81,3 +84,9 @@ def load_processor(name: str) -> Processor:
                 f"processor {processor.name}: {key} must be positive, got {raw[key]!r}"
             )
     return processor
+
+
+def _board_rates(machine: str, model: str) -> dict[str, float]:
+    """Rates of an accelerator of this project, whose table names its preset and a model's."""
+    rates = cost_numbers(machine, model).rates()
+    return rates | {"read_efficiency": 1.0, "write_efficiency": 1.0}

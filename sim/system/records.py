@@ -75,8 +75,8 @@ def offload_lines(entry: Mapping[str, Any]) -> list[ResultRecord]:
             device=_device(f"{entry['machine']} {entry['policy']}", entry["near_unit"]),
             figures=_figures(
                 f"mean of {passes['passes']} passes; routing {entry['routing']}, {entry['slots']} "
-                f"experts kept, {entry['dense_us']:g} us a block beside its experts; work and "
-                "bytes of the experts alone",
+                f"experts kept, {entry['dense_us']:.1f} us a block beside its experts; work and "
+                f"bytes of the experts alone; rates: {entry['rates']}",
                 tokens=passes["tokens"],
                 macs=passes["macs"],
                 latency_ms=passes["latency_ms"],

@@ -11,7 +11,8 @@ from m3vit.hw.errors import ConfigurationError
 class NetworkShape:
     """Sizes that decide time and energy; ``moe_every`` 2 means every second layer has experts.
 
-    ``matrices`` is 3 for gated feed-forward networks (gate, up, down), else 2.
+    ``matrices`` is 3 for gated feed-forward networks (gate, up, down), else 2.  Layers without
+    experts have one feed-forward network ``plain_ratio`` times as wide as an expert.
     """
 
     name: str
@@ -26,12 +27,18 @@ class NetworkShape:
     kv_heads: int
     head_width: int
     weight_bytes: float
+    plain_ratio: int
     source: str
 
     @property
     def expert_elements(self) -> int:
         """Weights of one expert."""
         return self.matrices * self.width * self.hidden
+
+    @property
+    def plain_elements(self) -> int:
+        """Weights of the feed-forward network of a layer without experts."""
+        return self.expert_elements * self.plain_ratio
 
     @property
     def expert_bytes(self) -> float:
@@ -44,7 +51,9 @@ class NetworkShape:
         return self.layers // self.moe_every
 
 
-def _shape(name: str, source: str, *sizes: int, weight_bytes: float = 2.0) -> NetworkShape:
+def _shape(
+    name: str, source: str, *sizes: int, weight_bytes: float = 2.0, plain_ratio: int = 1
+) -> NetworkShape:
     layers, every, width, hidden, matrices, experts, top_k, heads, kv, head = sizes
     return NetworkShape(
         name=name,
@@ -59,6 +68,7 @@ def _shape(name: str, source: str, *sizes: int, weight_bytes: float = 2.0) -> Ne
         kv_heads=kv,
         head_width=head,
         weight_bytes=weight_bytes,
+        plain_ratio=plain_ratio,
         source=source,
     )
 
@@ -103,12 +113,14 @@ SHAPES: Mapping[str, NetworkShape] = MappingProxyType(
                 "this project's trained nano-scenes model, int8 weights",
                 *(6, 2, 96, 96, 2, 8, 2, 3, 3, 32),
                 weight_bytes=1,
+                plain_ratio=4,
             ),
             _shape(
                 "m3vit-small",
                 "this project's small model: every second of 12 blocks, int8 weights",
                 *(12, 2, 384, 384, 2, 16, 4, 12, 12, 32),
                 weight_bytes=1,
+                plain_ratio=4,
             ),
         )
     }

@@ -20,17 +20,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=1, help="tasks that take turns")
     parser.add_argument("--passes", type=int, default=20, help="runs through all blocks")
     parser.add_argument("--slots", type=int, default=16, help="experts that the processor holds")
-    parser.add_argument("--dense-us", type=float, default=100.0, help="a block beside its experts")
+    parser.add_argument("--dense-us", type=float, help="a block beside its experts (computed)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="records that set our rates")
     parser.add_argument("--json", action="store_true", help="print one record a line and task")
     parser.add_argument("--details", action="store_true", help="print all that the run gave, JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate and print; unknown names are one line and exit code 2."""
+    from m3vit.hw.errors import ConfigurationError
     from m3vit.sim.system.presets import DecodeSystem, decode_record, find_system
 
     system = find_system(args.machine)
     if isinstance(system, DecodeSystem):
+        if args.record:
+            raise ConfigurationError("--record sets the rates of zcu104, not of decoding systems")
         record = decode_record(
             args.machine, args.workload, args.batch, args.context, args.devices, args.prefill
         )
@@ -76,8 +80,9 @@ def _offload(args: argparse.Namespace) -> dict[str, Any]:
             tokens=args.batch,
             tasks=args.tasks,
         )
+    dense_ns = None if args.dense_us is None else args.dense_us * 1000
     record = offload_record(
-        args.machine, shape.name, args.policy, steps, args.slots, args.dense_us * 1000
+        args.machine, shape.name, args.policy, steps, args.slots, dense_ns, args.record
     )
     return record | {"routing": str(args.trace) if args.trace else args.routing}
 
@@ -95,5 +100,6 @@ def _text(record: dict[str, Any]) -> str:
         f"{head}: policy {record['policy']}, routing {record['routing']}, {record['slots']} slots\n"
         f"  {record['block_us']:.1f} us a block, {record['total_ms']:.3f} ms in all, "
         f"{record['over_bound']:.2f} x the bound; {record['loads']} loads, "
-        f"{record['preloads']} preloads, {record['hits']} hits, {record['near']} near memory"
+        f"{record['preloads']} preloads, {record['hits']} hits, {record['near']} near memory\n"
+        f"  rates: {record['rates']}"
     )
