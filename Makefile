@@ -76,8 +76,7 @@ sim-memory: $(STAMP) ## Simulated DRAM against the stored runs, speed included, 
 	@$(BIN)/python -m pytest -q -m slow tests/sim --ignore=tests/sim/rtl
 	@$(BIN)/python -m tests.sim.report_memory
 	@$(BIN)/python -m m3vit.sim.system.papers
-	@$(BIN)/python -m m3vit.sim.system.crossover
-	@$(BIN)/python -m m3vit.sim.system.caching
+	@$(BIN)/python -m m3vit.sim.system.findings
 	@$(BIN)/m3vit dram stream:1 --memory hbm3-6400 --mapping BgBaCoRo --curve results/sim_curve.png
 
 lint: $(STAMP) ## Style (ruff) and the one-way import rule (import-linter)

@@ -4,9 +4,7 @@ Routing is generated for M3ViT-Small, and recorded for the trained nano model.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from m3vit.hw import files
 from m3vit.sim.system.crossover import RECORDED
 from m3vit.sim.system.near_policy import make_policy
 from m3vit.sim.system.offload import run_offload
@@ -31,7 +29,8 @@ SLOTS = (8, 32, 96)
 """Experts kept, of the 96 that M3ViT-Small has in its six expert blocks."""
 
 
-def _steps(routing: str, tokens: int) -> list[Step]:
+def routed_steps(routing: str, tokens: int) -> list[Step]:
+    """Ten passes of two tasks in turn through M3ViT-Small."""
     shape = find_shape("m3vit-small")
     return generated(
         routing,
@@ -61,7 +60,7 @@ def rows() -> Iterator[tuple[str, int, str, int, dict[str, float]]]:
     for processor in SYSTEMS:
         for tokens in TOKENS:
             for routing in ROUTINGS:
-                steps = _steps(routing, tokens)
+                steps = routed_steps(routing, tokens)
                 for slots in SLOTS:
                     times = block_us(processor, steps, tokens, slots)
                     yield processor, tokens, routing, slots, times
@@ -103,14 +102,3 @@ def recorded_table() -> str:
             cells = " | ".join(f"{times[name]:.1f}" for name in POLICIES)
             lines.append(f"| {processor} | {slots} | {cells} |")
     return "\n".join(lines) + "\n"
-
-
-def main() -> int:
-    """Write results/sim_caching.md."""
-    text = table() + recorded_table()
-    print(f"wrote {files.write_text(Path('results') / 'sim_caching.md', text)}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

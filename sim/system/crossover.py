@@ -7,15 +7,15 @@ active experts are alike, so that the smooth map shows the mean, not the luck of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from m3vit.hw import files
 from m3vit.sim.nearmem.tables import near_time_ns
-from m3vit.sim.nearmem.unit import load_unit
-from m3vit.sim.system.processor import load_processor
+from m3vit.sim.nearmem.unit import NearUnit, load_unit
+from m3vit.sim.system.processor import Processor, load_processor
 from m3vit.sim.system.workload import recorded
 
 
@@ -84,9 +84,14 @@ def routed_near_over_fetch(pair: Pair, block: Block, tokens: Sequence[int]) -> f
     return _ratio(pair, block, total, sum(n for n, _ in pairs), sum(f for _, f in pairs))
 
 
+@cache
+def _units(pair: Pair) -> tuple[Processor, NearUnit]:
+    return load_processor(pair.processor), load_unit(pair.near)
+
+
 def _expert_ns(pair: Pair, block: Block, tokens: int) -> tuple[float, float]:
     """One expert near memory, and fetched."""
-    processor, unit = load_processor(pair.processor), load_unit(pair.near)
+    processor, unit = _units(pair)
     size = block.expert_bytes
     operations = 4.0 * block.width * block.hidden * tokens / _speed(pair.native_bits, block.bits)
     fetch = processor.time_ns(operations, size)
@@ -98,7 +103,7 @@ def _expert_ns(pair: Pair, block: Block, tokens: int) -> tuple[float, float]:
 
 def _ratio(pair: Pair, block: Block, tokens: int, near: float, fetch: float) -> float:
     """Both ways pay the link's latency once; activations travel while the unit works."""
-    processor = load_processor(pair.processor)
+    processor, _ = _units(pair)
     first = processor.link_latency_ns if pair.over_link else 0.0
     message = 4.0 * tokens * block.width / processor.link_gbps if pair.over_link else 0.0
     return (first + max(near, message)) / (first + fetch)
@@ -119,30 +124,6 @@ def grid(
         for e in experts
     ]
     return np.array([[near_over_fetch(pair, row, n) for n in tokens] for row in rows])
-
-
-def plot(path: Path, block: Block) -> Path:
-    """Map of near over fetch for each pair; the line is where both are equal, stars are M3ViT."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    tokens = [1 << n for n in range(12)]
-    experts = [n for n in (4, 8, 16, 32, 64, 128, 256) if n >= block.top_k]
-    figure, axes = pyplot.subplots(1, len(PAIRS), figsize=(12, 3.6), squeeze=False)
-    for axis, pair in zip(axes[0], PAIRS, strict=True):
-        ratio = np.log2(grid(pair, block, tokens, experts))
-        mesh = axis.pcolormesh(tokens, experts, ratio, cmap="RdBu", vmin=-4, vmax=4)
-        axis.contour(tokens, experts, ratio, levels=[0.0], colors="black")
-        axis.plot([129, 197, 1025], [16] * 3, "*", color="gold", markeredgecolor="black")
-        axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="experts")
-        axis.set_title(f"{pair.name}: {pair.near}", fontsize=9)
-        figure.colorbar(mesh, ax=axis, label="log2(near / fetch)")
-    figure.suptitle(f"K = {block.top_k}, {block.bits}-bit weights, expert {block.width} x "
-                    f"{block.hidden} x 2 (simulated)", fontsize=9)  # fmt: skip
-    figure.tight_layout()
-    return files.write_atomic(path, lambda stream: figure.savefig(stream, format="png", dpi=120))
 
 
 def table() -> str:
@@ -195,16 +176,3 @@ def recorded_table(trace: Path, widths: Sequence[int] = (96, 384, 768)) -> str:
             cells = " | ".join(f"{np.mean(found):.2f}" for found in by_task.values())
             lines.append(f"| {pair.name} | {width} x {width} x 2 | {cells} |")
     return "\n".join(lines) + "\n"
-
-
-def main() -> int:
-    """Write results/sim_crossover.md and .png."""
-    out = Path("results")
-    text = table() + recorded_table(RECORDED)
-    print(f"wrote {files.write_text(out / 'sim_crossover.md', text)}")
-    print(f"wrote {plot(out / 'sim_crossover.png', Block())}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

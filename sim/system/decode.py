@@ -7,6 +7,7 @@ another; the slowest device decides.  Linear layers read inputs and weights and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from math import ceil
 
 import numpy as np
@@ -169,11 +170,9 @@ def _experts(case: DecodeCase) -> _Work:
     share = shape.expert_bytes / copies
     times = _unit_times(case, share)
     decide = find_placement(case.placement)
-    generator = np.random.Generator(np.random.PCG64(case.seed))
     total_ns = total_nj = 0.0
     used = []
-    for _ in range(shape.moe_layers):
-        tokens = route_uniformly(generator, case.rows, shape.experts, shape.top_k)
+    for tokens in _routing(case.seed, shape.moe_layers, case.rows, shape.experts, shape.top_k):
         groups = [tokens] if case.split_experts else _by_device(tokens, devices // copies)
         slowest = 0.0
         for group in groups:
@@ -195,7 +194,7 @@ def _unit_times(case: DecodeCase, share: float) -> UnitTimes:
     def near(tokens: int) -> float:
         return near_time_ns(case.near, share, tokens) if case.near else float("inf")
 
-    return UnitTimes(processor=processor, near=near)
+    return UnitTimes(processor=cache(processor), near=cache(near))
 
 
 def _by_device(tokens: Sequence[int], devices: int) -> list[list[int]]:
@@ -230,9 +229,18 @@ def _group_nj(
     return energy
 
 
+@lru_cache(maxsize=256)
+def _routing(
+    seed: int, layers: int, tokens: int, experts: int, top_k: int
+) -> tuple[list[int], ...]:
+    """Tokens per expert of every layer; machines that are compared get the same draw."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return tuple(route_uniformly(generator, tokens, experts, top_k) for _ in range(layers))
+
+
 def route_uniformly(
     generator: np.random.Generator, tokens: int, experts: int, top_k: int
 ) -> list[int]:
     """Tokens per expert when every token chooses ``top_k`` different experts at random."""
-    order = np.argsort(generator.random((tokens, experts)), axis=1)[:, :top_k]
+    order = np.argpartition(generator.random((tokens, experts)), top_k - 1, axis=1)[:, :top_k]
     return [int(count) for count in np.bincount(order.ravel(), minlength=experts)]

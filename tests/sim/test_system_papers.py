@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m3vit.sim.system import caching, crossover, paper_duplex, paper_monde, papers
+from m3vit.sim.system import (
+    caching,
+    caching_plot,
+    crossover,
+    crossover_plot,
+    paper_duplex,
+    paper_monde,
+    papers,
+)
 from m3vit.sim.system.crossover import PAIRS, Block, crossover_tokens, load_of, near_over_fetch
 from m3vit.sim.system.decode import decode_step
 from m3vit.sim.system.paper_row import Row
@@ -61,8 +69,9 @@ def test_a_share_of_the_steps_is_mixed() -> None:
 
 
 def test_a_framework_hides_most_of_the_decoders_gain() -> None:
-    bare = paper_monde.gain("switch-large-128", 1, framework=False)
-    assert 1 < paper_monde.gain("switch-large-128", 1) < 1.1 < 8 < bare < 16
+    bare = paper_monde.gain("switch-large-128", 1, visit=None)
+    framed = paper_monde.gain("switch-large-128", 1, visit=paper_monde.visit_ns())
+    assert 1 < framed < 1.1 < 8 < bare < 16
 
 
 @given(st.integers(1, 4096), st.sampled_from([4, 16, 64]), st.integers(1, 4))
@@ -90,9 +99,15 @@ def test_ratios_are_finite(pair, bits: int, tokens: int) -> None:
 
 
 def test_map_is_drawn(tmp_path) -> None:
-    path = crossover.plot(tmp_path / "map.png", Block())
+    path = crossover_plot.plot(tmp_path / "map.png", Block())
     assert path.read_bytes()[:4] == b"\x89PNG"
     assert crossover.table().count("| zcu104 |") == 4
+
+
+def test_bars_are_drawn(tmp_path) -> None:
+    times = {8: dict.fromkeys(caching.POLICIES, 2.0), 16: dict.fromkeys(caching.POLICIES, 1.0)}
+    path = caching_plot.plot(tmp_path / "bars.png", [("two machines", times)])
+    assert path.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_recorded_routing_of_every_task_is_there() -> None:
@@ -109,7 +124,7 @@ def test_recorded_routing_of_every_task_is_there() -> None:
 
 def test_caches_gain_little_when_every_expert_is_touched() -> None:
     """With 197 tokens every expert has work in every block: small caches cannot help."""
-    steps = caching._steps("zipf", 197)
+    steps = caching.routed_steps("zipf", 197)
     assert all(len(step.active) == 16 for step in steps)
     times = caching.block_us("zcu104", steps, 197, 8)
     assert times["lru"] > 0.9 * times["m3vit"]
