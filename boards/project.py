@@ -192,6 +192,7 @@ With Vivado {VERSION} or later and the board's files ({board.platform.board_part
 
 It packages the Verilog as an IP core, makes the block design, synthesises, places, routes, checks
 and writes `{NAME}.bit`; a check that fails ends it with exit code 1, one sentence and no bitstream.
+With `-tclargs design` it ends after the block design (minutes), with `synthesis` before placing.
 Reports are in `reports`; `m3vit bitstream --reports reports --json` reads them.
 
 | file | what it is |

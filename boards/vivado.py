@@ -11,6 +11,8 @@ from m3vit.boards.project import COMMAND, TIMEOUT_MINUTES, VERSION, Project
 from m3vit.hw.errors import ToolError
 
 LOG = "vivado.out"
+STEPS = ("core", "design", "synthesis", "bitstream")
+"""Of ``scripts/build.tcl``: packaged, block design valid, netlist, all."""
 _ANSWER_S = 120.0
 _SLACK_S = 600.0
 """The scripts' own time-out ends runs; this is for a tool that hangs."""
@@ -41,15 +43,17 @@ def require_vivado(project: Project) -> str:
     return version
 
 
-def build(project: Project) -> None:
-    """Run the build in batch, its output going to a file; a line a minute says that it lives.
+def build(project: Project, last: str = STEPS[-1]) -> None:
+    """Run the build in batch up to step ``last``, its output going to a file.
+
+    A line a minute on standard error says that it lives.
 
     Raises:
         ToolError: a check failed, the tool failed or it hangs; with the sentence it gave.
     """
     log = project.folder / LOG
     end = time.monotonic() + 2 * TIMEOUT_MINUTES * 60 + _SLACK_S
-    with log.open("w") as output, _started(project.folder, output.fileno()) as process:
+    with log.open("w") as output, _started(project, last, output.fileno()) as process:
         try:
             while process.poll() is None:
                 _wait(process, end, log)
@@ -58,14 +62,14 @@ def build(project: Project) -> None:
             raise
     if process.returncode:
         raise ToolError(f"the build failed: {_reason(log)}")
-    if not project.bitstream.exists():
+    if last == STEPS[-1] and not project.bitstream.exists():
         raise ToolError(f"the build wrote no {project.bitstream}; see {log}")
 
 
-def _started(folder: Path, output: int) -> "subprocess.Popen[bytes]":
+def _started(project: Project, last: str, output: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        COMMAND.split(),
-        cwd=folder,
+        [*COMMAND.split(), "-tclargs", last],
+        cwd=project.folder,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 # From the Verilog to a checked bitstream: vivado -mode batch -source build.tcl
 # Writes m3vit.bit beside this file and the reports into reports; exits with 1 if a check fails.
+# With -tclargs STEP it ends after core, design or synthesis.
 cd [file dirname [file normalize [info script]]]
 foreach script {settings checks package} {
     source $script.tcl
@@ -61,21 +62,28 @@ proc m3vit::implement {} {
     write_bitstream -force m3vit.bit
 }
 
-proc m3vit::build {} {
+proc m3vit::build {last} {
     variable version
     variable board_part
+    set steps {core {source core.tcl} design open_system synthesis synthesise bitstream implement}
+    if {![dict exists $steps $last]} {
+        error "there is no step $last, steps are [join [dict keys $steps] {, }]"
+    }
     check_version [::version -short] $version
     check_board $board_part
     file mkdir reports
     file delete m3vit.bit
-    source core.tcl
-    open_system
-    synthesise
-    implement
+    dict for {name step} $steps {
+        eval $step
+        if {$name eq $last} {
+            return
+        }
+    }
 }
 
-if {[catch m3vit::build message]} {
+set last [expr {[llength $argv] ? [lindex $argv 0] : "bitstream"}]
+if {[catch {m3vit::build $last} message]} {
     puts stderr "ERROR: m3vit: $message"
     exit 1
 }
-puts "m3vit: wrote [file normalize m3vit.bit]"
+puts "m3vit: done up to $last in [pwd]"

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", help="machine preset instead of the board's own")
     parser.add_argument("--out", type=Path, help="folder; build/bitstream/BOARD by default")
     parser.add_argument("--no-run", action="store_true", help="write the project only")
+    parser.add_argument("--last", metavar="STEP", help="end after core, design or synthesis")
     parser.add_argument("--reports", type=Path, help="only read the reports in this folder")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -25,19 +26,32 @@ def run(args: argparse.Namespace) -> int:
     """Write, build, check; or read reports."""
     if args.reports is not None:
         return _report(args.reports, args.reports.parent, args.json)
+    _check_step(args.last)
     project = _write(args)
     print(f"wrote {project.folder}", file=sys.stderr)
     if args.no_run:
         if args.json:
             print(json.dumps({"folder": str(project.folder)}))
         return 0
-    from m3vit.boards.vivado import build, require_vivado
+    from m3vit.boards.vivado import STEPS, build, require_vivado
 
+    last = args.last or STEPS[-1]
     version = require_vivado(project)
-    print(f"building with Vivado {version}, some hours", file=sys.stderr)
-    build(project)
+    print(f"building up to {last} with Vivado {version}, minutes to hours", file=sys.stderr)
+    build(project, last)
+    if last != STEPS[-1]:
+        print(f"done up to {last} in {project.folder}", file=sys.stderr)
+        return 0
     print(f"wrote {project.bitstream}", file=sys.stderr)
     return _report(project.reports, project.folder, args.json)
+
+
+def _check_step(last: str | None) -> None:
+    from m3vit.boards.vivado import STEPS
+    from m3vit.hw.errors import ConfigurationError
+
+    if last is not None and last not in STEPS:
+        raise ConfigurationError(f"--last is {last!r}, expected one of {', '.join(STEPS)}")
 
 
 def _write(args: argparse.Namespace) -> "Project":

@@ -7,6 +7,7 @@ import pytest
 from m3vit.boards.board import board_names
 from m3vit.boards.metadata import VENDORS, differences
 from m3vit.boards.project import Project
+from m3vit.boards.vivado import STEPS
 from tests.boards.report_texts import BAD, spoil, write_reports
 from tests.boards.vivado import needs_tcl, project_of, run_build
 
@@ -23,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_a_good_build_ends_with_a_bitstream(name: str, tmp_path: Path) -> None:
     project = project_of(name, tmp_path)
     run = run_build(project)
-    assert run.code == 0 and run.said == f"m3vit: wrote {project.bitstream}\n"
+    assert run.code == 0 and run.said == f"m3vit: done up to bitstream in {tmp_path}\n"
     assert project.bitstream.exists()
     assert differences(project.folder / "m3vit.hwh", project.reports / VENDORS) == []
     names = [call[0] for call in run.calls]
@@ -86,6 +87,27 @@ def test_what_is_missing_is_said(project: Project, answers: dict[str, str], mess
     run = run_build(project, **answers)
     assert run.code == 1 and message in run.said
     assert not run.of("write_bitstream")
+
+
+@pytest.mark.parametrize(
+    ("last", "after", "never"),
+    [
+        ("core", "ipx::save_core", "create_bd_design"),
+        ("design", "validate_bd_design", "launch_runs"),
+        ("synthesis", "report_utilization", "report_timing_summary"),
+    ],
+)
+def test_a_build_may_end_early(project: Project, last: str, after: str, never: str) -> None:
+    run = run_build(project, script=f"set argv {last}\nsource build.tcl")
+    assert run.code == 0 and run.said.startswith(f"m3vit: done up to {last} in ")
+    assert run.of(after) and not run.of(never)
+
+
+def test_unknown_steps_are_listed(project: Project) -> None:
+    run = run_build(project, script="set argv place\nsource build.tcl")
+    assert run.code == 1
+    assert "no step place, steps are core, design, synthesis, bitstream" in run.said
+    assert STEPS == ("core", "design", "synthesis", "bitstream")
 
 
 @pytest.mark.parametrize("version", ["2024.1", "2024.1.2", "2025.2"])

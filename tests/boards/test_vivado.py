@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from m3vit.boards import vivado
-from m3vit.boards.project import Project
+from m3vit.boards.board import load_board
+from m3vit.boards.metadata import VENDORS, differences
+from m3vit.boards.project import Project, verilog_of, write_project
 from m3vit.boards.vivado import build, require_vivado
 from m3vit.hw.errors import ToolError
 from tests.boards.vivado import project_of
@@ -70,8 +72,15 @@ def test_a_build_runs_in_the_project_with_its_output_in_a_file(
     _tool(home, 'echo "$@"; pwd; touch m3vit.bit')
     build(project)
     said = (project.folder / vivado.LOG).read_text().split("\n")
-    assert said[:2] == ["-mode batch -source build.tcl", str(project.folder)]
+    assert said[0] == "-mode batch -source build.tcl -tclargs bitstream"
+    assert said[1] == str(project.folder)
     project.bitstream.unlink()
+
+
+def test_a_build_that_ends_early_has_no_bitstream(project: Project, home: Path) -> None:
+    _tool(home, 'echo "$@"')
+    build(project, "design")
+    assert "-tclargs design" in (project.folder / vivado.LOG).read_text()
 
 
 @pytest.mark.parametrize(
@@ -106,3 +115,17 @@ def test_a_tool_that_hangs_is_stopped(
         build(project)
     assert time.monotonic() - start < 20
     assert "vivado: Phase 1 Placer" in capsys.readouterr().err
+
+
+@pytest.mark.vendor
+def test_the_real_tool_accepts_core_and_block_design(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes; needs Vivado and the board's files."""
+    monkeypatch.undo()
+    board = load_board("zcu104")
+    machine = board.machine("mini")
+    real = write_project(board, machine, verilog_of(machine, ultra_ram=True), tmp_path / "real")
+    require_vivado(real)
+    build(real, "design")
+    assert differences(real.folder / "m3vit.hwh", real.reports / VENDORS) == []

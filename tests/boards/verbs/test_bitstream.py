@@ -53,6 +53,7 @@ def test_a_configuration_has_a_folder_of_its_own(
         (["--board", "zcu102", "--machine", "zcu104"], "does not fit AMD ZCU102"),
         (["--board", "none"], "unknown board 'none'"),
         (["--machine", "none"], "unknown machine 'none'"),
+        (["--last", "place"], "--last is 'place', expected one of core, design, synthesis"),
         (["--reports", "absent"], "manifest.json cannot be read"),
     ],
 )
