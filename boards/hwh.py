@@ -17,7 +17,7 @@ from m3vit.boards.system import CORE, PL_CLOCKS, PS, clock_hz
 
 AXI = "xilinx.com:interface:aximm:1.0"
 VERSION = "2024.1"
-"""Of Vivado, whose format this is."""
+"""Of Vivado, whose format this is and for which the scripts are written; later ones will do."""
 
 
 def hwh_text(design: Design) -> str:

@@ -10,7 +10,7 @@ from m3vit.boards.block_design import block_design_tcl
 from m3vit.boards.board import FOLDER, BoardConfig, board_names
 from m3vit.boards.core import Core, core_of
 from m3vit.boards.design import Design
-from m3vit.boards.hwh import hwh_text
+from m3vit.boards.hwh import VERSION, hwh_text
 from m3vit.boards.package_ip import package_tcl
 from m3vit.boards.reports import LIMITS
 from m3vit.boards.system import BASE_ADDRESS, clock_hz, system_design
@@ -22,8 +22,6 @@ from m3vit.hw.machine import MachineConfig
 from m3vit.hw.register_output import as_c
 from m3vit.rtl.top import NAME
 
-VERSION = "2024.1"
-"""The Vivado that the scripts are written for; later ones are let through."""
 SCRIPTS = ("build", "checks", "package")
 CONSTRAINTS = "constraints.xdc"
 MANIFEST, FORMAT = "manifest.json", "m3vit-bitstream-1"

@@ -1,13 +1,16 @@
 """Vivado as a program: whether it is there, and a build in batch."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from m3vit.boards.project import COMMAND, TIMEOUT_MINUTES, VERSION, Project
+from m3vit.boards.hwh import VERSION
+from m3vit.boards.project import COMMAND, TIMEOUT_MINUTES, Project
 from m3vit.hw.errors import ToolError
 
 LOG = "vivado.out"
@@ -58,7 +61,7 @@ def build(project: Project, last: str = STEPS[-1]) -> None:
             while process.poll() is None:
                 _wait(process, end, log)
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # the launcher's children too
             raise
     if process.returncode:
         raise ToolError(f"the build failed: {_reason(log)}")
@@ -73,6 +76,7 @@ def _started(project: Project, last: str, output: int) -> "subprocess.Popen[byte
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
 
 

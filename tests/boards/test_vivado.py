@@ -106,7 +106,7 @@ def test_a_tool_that_hangs_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _tool(home, "echo Phase 1 Placer; exec sleep 60")
+    _tool(home, "echo Phase 1 Placer; sleep 60 & echo $! > child; wait")
     monkeypatch.setattr(vivado, "TIMEOUT_MINUTES", 0)
     monkeypatch.setattr(vivado, "_SLACK_S", 1.0)
     monkeypatch.setattr(vivado, "_REPORT_S", 0.3)
@@ -115,6 +115,21 @@ def test_a_tool_that_hangs_is_stopped(
         build(project)
     assert time.monotonic() - start < 20
     assert "vivado: Phase 1 Placer" in capsys.readouterr().err
+    assert _ended(int((project.folder / "child").read_text()))
+
+
+def _ended(process: int) -> bool:
+    """Whether it is gone, or dead and waits only for being reaped."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.vendor
