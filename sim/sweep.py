@@ -69,7 +69,8 @@ def _offload(settings: Settings) -> dict[str, Any]:
     )
     slots, dense_us = chosen["slots"], chosen["dense_us"]
     dense_ns = None if dense_us is None else dense_us * 1000
-    return offload_record(chosen["machine"], shape.name, chosen["policy"], steps, slots, dense_ns)
+    found = offload_record(chosen["machine"], shape.name, chosen["policy"], steps, slots, dense_ns)
+    return found | {"routing": chosen["routing"]}
 
 
 def _dram(settings: Settings) -> dict[str, Any]:
@@ -192,3 +193,16 @@ def _finished(jobs: Sequence[Any], backend: str | None) -> Iterator[Path]:
         return
     for first in range(0, len(jobs), _PORTION):
         yield from joblib.Parallel()(jobs[first : first + _PORTION])
+
+
+def result_lines(cases: Sequence[Mapping[str, Any]]) -> str:
+    """What a sweep gave as this project's result records, one a line (none of bare memories)."""
+    from m3vit.sim.system.records import decode_line, offload_lines
+
+    lines = []
+    for case in cases:
+        if case["kind"] == "decode":
+            lines.append(decode_line(case["record"]))
+        elif case["kind"] == "offload":
+            lines += offload_lines(case["record"])
+    return "".join(f"{line.to_json()}\n" for line in lines)

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the sweep; an interrupted one goes on where it stopped."""
     from m3vit.hw import files
     from m3vit.hw.errors import ConfigurationError
-    from m3vit.sim.sweep import read_sweep, run_sweep
+    from m3vit.sim.sweep import read_sweep, result_lines, run_sweep
 
     if args.workers < 1:
         raise ConfigurationError(f"workers must be 1 or more, got {args.workers}")
@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
         sweep, folder, workers=args.workers, backend=backend, progress=_show_progress
     )
     path = files.write_json(folder.parent / f"{folder.name}.json", records)
+    if lines := result_lines(records):
+        files.write_text(path.with_suffix(".jsonl"), lines)
     print(json.dumps(records, indent=1) if args.json else f"wrote {path} ({len(records)} records)")
     return 0
 

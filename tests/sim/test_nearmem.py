@@ -12,6 +12,7 @@ from m3vit.sim.dram.channel import simulate
 from m3vit.sim.dram.load import load_memory
 from m3vit.sim.dram.options import Options
 from m3vit.sim.dram.tracing import sequential
+from m3vit.sim.nearmem import report
 from m3vit.sim.nearmem import unit as unit_module
 from m3vit.sim.nearmem.command_level import run_port
 from m3vit.sim.nearmem.stream import gaps_of, run_stream
@@ -99,6 +100,11 @@ def test_tables_agree_with_command_level(name: str) -> None:
     for row in calibration(_UNITS[name], sizes=(10_000, 40_000, 150_000, 600_000, 2_500_000)):
         bound = 0.03 if row["port_bytes"] >= 150_000 else 0.20
         assert abs(row["error"]) < bound, row
+
+
+def test_report_has_every_unit_twice() -> None:
+    text = report.table()
+    assert all(text.count(f"| {name} |") == 2 for name in unit_names())
 
 
 def test_arithmetic_limits_many_tokens() -> None:

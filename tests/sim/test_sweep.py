@@ -8,6 +8,7 @@ import pytest
 
 from m3vit.host.cli import main
 from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.records import ResultRecord
 from m3vit.sim.sweep import read_sweep, record_path, run_sweep
 
 _TEXT = """
@@ -65,6 +66,11 @@ def test_other_kinds_by_the_verb(tmp_path: Path, capsys, kind: str, grid: str) -
     records = json.loads(capsys.readouterr().out)
     assert len(records) == 2 and all(r["record"]["evidence"] == "simulated" for r in records)
     assert json.loads((tmp_path / "out.json").read_text()) == records
+    lines = tmp_path / "out.jsonl"
+    assert lines.exists() == (kind == "offload")
+    if lines.exists():
+        found = [ResultRecord.from_json(line) for line in lines.read_text().splitlines()]
+        assert [record.device for record in found] == ["zcu104 lru", "zcu104 pre-gated"]
 
 
 @pytest.mark.parametrize(
