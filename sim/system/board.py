@@ -19,13 +19,14 @@ from m3vit.hw.cost.report import CycleReport
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.machine import machine_preset
 from m3vit.hw.presets import model_preset
-from m3vit.hw.records import RecordError, ResultRecord
+from m3vit.hw.records import Evidence, RecordError, ResultRecord
 
 MODELS: Mapping[str, str] = MappingProxyType(
     {"m3vit-nano": "nano-scenes", "m3vit-small": "small-224"}
 )
 """Presets of the network shapes that this project simulates."""
 
+_COUNTED = (Evidence.RTL, Evidence.MEASURED)
 _OUTSIDE = ("start", "embedding", "result")
 _NO_WAITING_GBPS = 1e6
 
@@ -95,8 +96,10 @@ def cost_numbers(machine: str, model: str) -> BoardNumbers:
 def recorded_numbers(numbers: BoardNumbers, records: Path) -> BoardNumbers:
     """``numbers`` scaled to the first record of their model in a file of records, one a line.
 
+    What `m3vit run` prints for a device that counts cycles is such a record.
+
     Raises:
-        ConfigurationError: the file cannot be read, or has no such record with a latency.
+        ConfigurationError: the file cannot be read, or has no such record that was counted.
     """
     found = _find(records, numbers.model)
     latency = 1e6 * float(found.value("latency_ms"))
@@ -125,7 +128,11 @@ def _find(records: Path, model: str) -> ResultRecord:
     except (OSError, UnicodeDecodeError, RecordError) as error:
         raise ConfigurationError(f"records {records} cannot be read: {error}") from error
     for record in found:
-        if record.model == model and record.value("latency_ms"):
+        latency = record.figures.get("latency_ms")
+        if record.model == model and latency and latency.value and latency.evidence in _COUNTED:
             return record
     names = ", ".join(sorted({record.model for record in found})) or "nothing"
-    raise ConfigurationError(f"{records} has no record of {model!r} with a latency; it has {names}")
+    raise ConfigurationError(
+        f"{records} has no record of {model!r} whose latency was counted in RTL or measured; it "
+        f"has records of {names}"
+    )

@@ -24,8 +24,10 @@ def _even_steps(network: str, passes: int = 10) -> list[Step]:
     return [Step(block=b, tokens=counts) for _ in range(passes) for b in range(shape.moe_layers)]
 
 
-def _record(folder: Path, model: str, latency_ms: float, **phases: float) -> Path:
-    figures = {"latency_ms": figure("latency_ms", latency_ms, Evidence.RTL)}
+def _record(
+    folder: Path, model: str, latency_ms: float, kind: Evidence = Evidence.RTL, **phases: float
+) -> Path:
+    figures = {"latency_ms": figure("latency_ms", latency_ms, kind)}
     if phases:
         figures["phases_ms"] = figure("phases_ms", phases, Evidence.RTL)
     other = ResultRecord(model="other", task="depth", device="rtl", figures=figures)
@@ -99,8 +101,11 @@ def test_mistakes_are_one_line(capsys, arguments: list[str], message: str) -> No
 
 def test_records_of_other_models_are_named(tmp_path: Path) -> None:
     path = _record(tmp_path, "small-224", 1.0)
-    with pytest.raises(ConfigurationError, match="it has other, small-224"):
+    with pytest.raises(ConfigurationError, match="records of other, small-224"):
         recorded_numbers(cost_numbers("zcu104", "nano-scenes"), path)
+    path = _record(tmp_path, "small-224", 1.0, Evidence.MODELLED)
+    with pytest.raises(ConfigurationError, match="counted in RTL or measured"):
+        recorded_numbers(cost_numbers("zcu104", "small-224"), path)
 
 
 def test_a_table_of_ones_own_accelerator(tmp_path: Path) -> None:
