@@ -10,6 +10,24 @@ ENTRIES = 512
 """Class 0, then class 1."""
 
 
+_MODEL = """\
+module {name}(clk, rst, x, kind, y, we, wa, wd);
+  input clk, rst, we;
+  input [{top}:0] x;
+  input [{kinds}:0] kind;
+  input [8:0] wa;
+  input [7:0] wd;
+  output reg [{top}:0] y;
+  reg [7:0] entries [511:0];
+  initial y = 0;
+  always @(posedge clk) begin
+    if (we) entries[wa] <= wd;
+{reads}
+  end
+endmodule
+"""
+
+
 class GeluLane(Component):
     """``y`` = table[class][x + 128]; ``we``, ``wa``, ``wd`` load an entry.  Latency: 1 cycle."""
 
@@ -78,3 +96,16 @@ class Gelu(Component):
             results.append(y)
         m.d.comb += self.y.eq(Cat(*results))
         return m
+
+    @property
+    def model(self) -> str:
+        """The module for simulation (see ``library.convert``): one table, as all hold the same."""
+        lanes = 2 * self.columns
+        reads = "\n".join(
+            f"    y[{8 * lane} +: 8] <= entries[{{kind[{lane % self.columns}], ~x[{8 * lane + 7}], "
+            f"x[{8 * lane} +: 7]}}];"
+            for lane in range(lanes)
+        )
+        return _MODEL.format(
+            name=self.module_name, top=8 * lanes - 1, kinds=self.columns - 1, reads=reads
+        )

@@ -10,6 +10,8 @@
 
 #ifndef M3VIT_GROUP_MODEL
 #define M3VIT_GROUP_MODEL
+#pragma GCC push_options
+#pragma GCC optimize("O3")
 namespace m3vit {
 
 template <int kRows, int kColumns>
@@ -107,4 +109,5 @@ struct GroupModel {
 };
 
 }  // namespace m3vit
+#pragma GCC pop_options
 #endif

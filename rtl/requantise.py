@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 from m3vit.hw.formats import FACTOR_BITS, RESIDUAL_BITS
 from m3vit.rtl.accumulator import ACCUMULATOR_BITS
 from m3vit.rtl.dsp48e2 import A_BITS, B_BITS, C_BITS, PRODUCT, W_ZERO, Z_C, dsp48e2, extended
+from m3vit.rtl.lane_models import lane_model
 from m3vit.rtl.library import delayed, lanes, register, shared
 from m3vit.rtl.shift_saturate import Range, ShiftSaturate
 
@@ -137,6 +138,18 @@ class Requantise(Component):
             results.append(y)
         m.d.comb += self.y.eq(Cat(*results))
         return m
+
+    @property
+    def model(self) -> str:
+        """The module for simulation (see ``library.convert``)."""
+        ports = ("acc", "factor", "rows", "row_factor", "shift", "range")
+        return lane_model(
+            name=self.module_name,
+            model=f"RequantiseModel<{self.columns}>",
+            inputs={port: len(getattr(self, port)) for port in ports},
+            output="y",
+            output_bits=len(self.y),
+        )
 
     def _controls(self, m: Module, member: int) -> dict[str, Value]:
         shift, clamp = register(SHIFT_BITS, f"shift_m{member}"), register(2, f"range_m{member}")

@@ -5,6 +5,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import SCORE_BITS, SCORE_SHIFT_LIMIT
 from m3vit.rtl.accumulator import ACCUMULATOR_BITS
+from m3vit.rtl.lane_models import lane_model
 from m3vit.rtl.library import delayed, lanes, register, shared
 from m3vit.rtl.shift_saturate import Range, ShiftSaturate
 
@@ -84,3 +85,14 @@ class Scores(Component):
             results.append(y)
         m.d.comb += self.y.eq(Cat(*results))
         return m
+
+    @property
+    def model(self) -> str:
+        """The module for simulation (see ``library.convert``)."""
+        return lane_model(
+            name=self.module_name,
+            model=f"ScoresModel<{self.columns}>",
+            inputs={"acc": len(self.acc), "shift": len(self.shift)},
+            output="y",
+            output_bits=len(self.y),
+        )
