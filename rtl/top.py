@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.error_codes import ErrorCode
 from m3vit.hw.machine import MachineConfig
-from m3vit.hw.registers import BASES
+from m3vit.hw.registers import BASES, COUNTERS
 from m3vit.rtl.axi_bursts import ADDRESS_BITS
 from m3vit.rtl.axi_lite import slave_ports
 from m3vit.rtl.axi_read import read_ports
 from m3vit.rtl.axi_write import write_ports
-from m3vit.rtl.counters import EVENTS, Counters
+from m3vit.rtl.counters import EVENTS, STEP_BITS, Counters
 from m3vit.rtl.machine import READS, Machine
 from m3vit.rtl.registers import Registers
 from m3vit.rtl.slices import PORT_BITS
@@ -25,10 +25,14 @@ RESET_CYCLES = 128
 
 
 class Top(Component):
-    """Ports: AXI4-Lite ``s_axi_``, AXI4 masters ``m<i>_axi_`` (see Machine), ``interrupt``."""
+    """Ports: AXI4-Lite ``s_axi_``, AXI4 masters ``m<i>_axi_`` (see Machine), ``interrupt``.
 
-    def __init__(self, machine: MachineConfig) -> None:
-        self.machine = machine
+    With ``probe``, for simulation: ``probe``, what every counter adds in this cycle (8 bits each in
+    the order of ``m3vit.hw.registers.COUNTERS``), and ``probe_index``, the sequencer's command.
+    """
+
+    def __init__(self, machine: MachineConfig, probe: bool = False) -> None:
+        self.machine, self.probed = machine, probe
         ports: dict[str, Any] = {**slave_ports(), "interrupt": Out(1)}
         for number in range(READS):
             for name, member in read_ports(PORT_BITS).items():
@@ -52,7 +56,7 @@ class Top(Component):
 
     def _ports(self, m: Module) -> None:
         for name, member in self.signature.members.items():
-            if name == "interrupt":
+            if name == "interrupt" or name.startswith("probe"):
                 continue
             other = getattr(self.registers if name.startswith("s_axi") else self.inner, name)
             mine = getattr(self, name)
@@ -146,3 +150,9 @@ class Top(Component):
         for name in ("cycles", *EVENTS):
             count = getattr(counters, f"count_{name}")
             m.d.comb += getattr(registers, f"count_{name}").eq(count)
+        if self.probed:
+            steps = [
+                self.busy if name == "CYCLES" else self.events[name.lower()] for name in COUNTERS
+            ]
+            wide = [Cat(step, Const(0, STEP_BITS))[:STEP_BITS] for step in steps]
+            m.d.comb += [self.probe.eq(Cat(*wide)), self.probe_index.eq(self.inner.index)]

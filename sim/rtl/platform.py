@@ -4,10 +4,12 @@ Every register access is an AXI4-Lite transaction of the simulated slave, every 
 DRAM behind its AXI4 masters.
 """
 
+import json
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.machine import MachineConfig
@@ -78,6 +80,17 @@ class RtlPlatform:
         """Clock the machine until it interrupts."""
         answer = self.process.tell(f"wait {max(1, round(seconds * self._hertz))}")
         return answer.startswith("interrupt")
+
+    def profile(self, on: bool) -> None:
+        """Count every event from now on, or no longer; starting forgets what was counted."""
+        self.process.tell(f"profile {'on' if on else 'off'}")
+
+    def profiled(self) -> dict[str, Any]:
+        """What was counted, run by run: see ``probe.h``; counters in the order of ``COUNTERS``."""
+        path = Path(self._scratch.name) / "profile.json"
+        self.process.tell(f"profile {path}")
+        counted: dict[str, Any] = json.loads(path.read_text())
+        return counted
 
     def power_cycle(self) -> None:
         """Registers, memory and bursts under way are lost, as when the board was off and on."""

@@ -1,11 +1,13 @@
 """The accelerator in simulation: packages, images and registers on a running harness."""
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,8 @@ class RtlRun:
     cycles: int
     counters: Mapping[str, int]
     trace: UInt8 | None
+    profile: Mapping[str, Any] | None = None
+    """What ``probe.h`` counted, if it was asked for."""
 
 
 class RtlSimulator:
@@ -130,7 +134,14 @@ class RtlSimulator:
         self.write("COMMAND_ADDRESS", start // WINDOW_UNIT)
         self.write("COMMAND_COUNT", len(package.commands))
 
-    def run(self, tiles: Int8, task: int, trace: bool = False, limit: int = LIMIT) -> RtlRun:
+    def run(
+        self,
+        tiles: Int8,
+        task: int,
+        trace: bool = False,
+        limit: int = LIMIT,
+        profile: bool = False,
+    ) -> RtlRun:
         """One image: patches int8 [T - 1, 768].
 
         Raises:
@@ -140,6 +151,8 @@ class RtlSimulator:
         control = BY_NAME["CONTROL"]
         self.write("TASK", task)
         kept = control.field("TRACE").put(int(trace))
+        if profile:
+            self._tell("profile on")
         self.write("CONTROL", kept | control.field("START").put(1))
         answer, cycles = self._tell(f"run {limit}").split()
         self._check(answer, int(cycles))
@@ -152,7 +165,15 @@ class RtlSimulator:
             cycles=counters["CYCLES"],
             counters=counters,
             trace=traced,
+            profile=self._profile() if profile else None,
         )
+
+    def _profile(self) -> Mapping[str, Any]:
+        path = Path(self._scratch.name) / "profile.json"
+        self._tell(f"profile {path}")
+        self._tell("profile off")
+        counted: Mapping[str, Any] = json.loads(path.read_text())
+        return counted
 
     def _check(self, answer: str, cycles: int) -> None:
         index = self.read("COMMAND_INDEX")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m3vit.host.profile import added, profiles_of, read_profile, write_profile
 from m3vit.hw.commands.fields import Base
 from m3vit.hw.compiler.compile import compile_model
 from m3vit.hw.config import ModelConfig, TaskConfig, TaskKind
@@ -16,10 +17,9 @@ from m3vit.hw.golden.embedding import patches
 from m3vit.hw.machine import machine_preset
 from m3vit.hw.package import Package, read_package
 from m3vit.hw.quantised import Block, QuantisedModel
-from m3vit.rtl.library import PRIMITIVES, convert
-from m3vit.rtl.top import NAME, Top
+from m3vit.hw.registers import COUNTERS
 from m3vit.sim.rtl.simulator import RtlRun, RtlSimulator
-from tests.rtl.bench.runner import BUILD
+from m3vit.sim.rtl.verilog import build_folder, simulation_verilog
 from tests.support.random_models import random_image, random_model
 
 pytestmark = pytest.mark.slow
@@ -43,12 +43,9 @@ LIMIT = 2_000_000
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RtlSimulator]:
-    verilog = BUILD / "rtl" / f"{NAME}_{MACHINE.name}.v"
-    verilog.parent.mkdir(parents=True, exist_ok=True)
-    verilog.write_text(
-        convert(Top(MACHINE), NAME, models=True).text + "\n" + PRIMITIVES.read_text()
-    )
-    with RtlSimulator(verilog, MACHINE, BUILD / "rtl") as running:
+    home = build_folder()
+    verilog = simulation_verilog(MACHINE, home)
+    with RtlSimulator(verilog, MACHINE, home) as running:
         yield running
 
 
@@ -114,6 +111,25 @@ def test_every_layer_equals_the_executor(
     simulator.load(package)
     tiles = image(config, 1)
     require_equal(package, simulator.run(tiles, 0, trace=True, limit=LIMIT), tiles, 0)
+
+
+def test_a_profile_tells_every_counter_by_command_and_over_time(
+    simulator: RtlSimulator, tmp_path: Path
+) -> None:
+    package = compiled(random_model(MICRO, 3), tmp_path)
+    simulator.load(package)
+    run = simulator.run(image(MICRO, 1), 0, limit=LIMIT, profile=True)
+    assert run.profile is not None
+    (profile,) = profiles_of(run.profile, package)
+    bins = added(iter(profile.bins))
+    for name, count in run.counters.items():
+        assert profile.total[name] == bins[name] == count, name
+    array = [name for name in COUNTERS if name.startswith("ARRAY_")]
+    for step in profile.steps:
+        assert sum(step.counts[name] for name in array) == step.counts["CYCLES"], step
+    assert {step.layer for step in profile.steps} >= {"qkv", "attention", "gate", "experts"}
+    files = write_profile(tmp_path / "profile", profile)
+    assert read_profile(files[0]) == profile
 
 
 def test_images_and_tasks_leave_nothing_behind(simulator: RtlSimulator, tmp_path: Path) -> None:
