@@ -22,7 +22,7 @@ module {name}(clk, rst, x, kind, y, we, wa, wd);
   initial y = 0;
   always @(posedge clk) begin
     if (we) entries[wa] <= wd;
-{reads}
+    y <= {{ {reads} }};
   end
 endmodule
 """
@@ -101,10 +101,9 @@ class Gelu(Component):
     def model(self) -> str:
         """The module for simulation (see ``library.convert``): one table, as all hold the same."""
         lanes = 2 * self.columns
-        reads = "\n".join(
-            f"    y[{8 * lane} +: 8] <= entries[{{kind[{lane % self.columns}], ~x[{8 * lane + 7}], "
-            f"x[{8 * lane} +: 7]}}];"
-            for lane in range(lanes)
+        reads = ", ".join(
+            f"entries[{{kind[{lane % self.columns}], ~x[{8 * lane + 7}], x[{8 * lane} +: 7]}}]"
+            for lane in reversed(range(lanes))
         )
         return _MODEL.format(
             name=self.module_name, top=8 * lanes - 1, kinds=self.columns - 1, reads=reads

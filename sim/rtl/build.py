@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ FLAGS = (
 )
 """Of the Verilog to C++ translation."""
 
-OPTIMISATION = "-O2"
+OPTIMISATION = "-O2 -march=native"
+"""Of the C++; the build belongs to the processors that have the same instructions."""
 
 
 def build(verilog: str, home: Path) -> Path:
@@ -37,7 +39,8 @@ def build(verilog: str, home: Path) -> Path:
         ConfigurationError: Verilator is missing, or a step failed; the log's end is quoted.
     """
     text = [file.read_text() for file in (HARNESS, PROBE)]
-    digest = hashlib.sha256(repr((verilog, text, FLAGS, OPTIMISATION)).encode()).hexdigest()[:16]
+    parts = (verilog, text, FLAGS, OPTIMISATION, _processor())
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     place = home / digest
     program = place / TOP
     with _lock(place.with_suffix(".lock")):
@@ -47,6 +50,15 @@ def build(verilog: str, home: Path) -> Path:
             _translate(place)
             _run(_make(place), place / "compile.log")
     return program
+
+
+def _processor() -> str:
+    """What this processor can do, as the kernel tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 @contextmanager
