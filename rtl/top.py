@@ -39,7 +39,8 @@ class Top(Component):
                 ports[name.replace("m_axi", f"m{number}_axi")] = member
         for name, member in write_ports(PORT_BITS).items():
             ports[name.replace("m_axi", "m0_axi")] = member
-        super().__init__(ports)
+        probes = {"probe": Out(STEP_BITS * len(COUNTERS)), "probe_index": Out(9)}
+        super().__init__({**ports, **(probes if probe else {})})
 
     def elaborate(self, platform: object) -> Module:
         """State of a run; the machine is held in reset before each."""
