@@ -26,7 +26,9 @@ def write_picture(path: Path, profile: Profile) -> Path:
     rows = len(UNITS) + 1
     figure = Figure(figsize=(13, 0.75 * rows + 0.32 * len(layers) + 1.6), layout="constrained")
     FigureCanvasAgg(figure)
-    parts = figure.subfigures(2, 1, height_ratios=[0.75 * rows + 0.6, 0.32 * len(layers) + 1.0])
+    parts: Any = figure.subfigures(
+        2, 1, height_ratios=[0.75 * rows + 0.6, 0.32 * len(layers) + 1.0]
+    )
     _timeline(parts[0], profile)
     _bars(parts[1].subplots(), layers)
     total = profile.total["CYCLES"]
