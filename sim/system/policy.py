@@ -218,18 +218,28 @@ class EdgeCache(Policy):
 
 
 class Farthest(Policy):
-    """The offline optimum of caching: with the future known, whoever is needed last goes (Belady),
-    the newcomer included, and every load runs as early as the block before."""
+    """The offline optimum: with the future known, what is kept besides the block being computed is
+    needed soonest (Belady), the newcomer included, and whatever the next block lacks is loaded
+    during this one."""
 
     name = "offline-optimum"
     needs_gate = False
 
     def __init__(self, steps: Sequence[Step], slots: int) -> None:
         super().__init__(steps, slots)
+        self.ahead: set[Key] = set()
         self.uses: dict[Key, list[int]] = {}
         for position in range(len(steps) - 1, -1, -1):
             for expert in steps[position].active:
                 self.uses.setdefault((steps[position].block, expert), []).append(position)
+
+    def assign(self, tokens: Sequence[int]) -> list[Place]:
+        """As the base; what was loaded ahead is there too."""
+        places = super().assign(tokens)
+        for expert, place in enumerate(places):
+            if place is Place.FETCH and (self.step.block, expert) in self.ahead:
+                places[expert] = Place.PROCESSOR
+        return places
 
     def victim(self, keep: Key) -> Key:
         """The one whose next use is farthest away, be it the newcomer."""
@@ -242,14 +252,13 @@ class Farthest(Policy):
         return uses[-1] if uses else len(self.steps)
 
     def preload(self) -> list[Key]:
-        """Everything that the next block lacks, as far as it fits."""
+        """Everything that the next block lacks."""
         following = self.steps[self.position + 1 : self.position + 2]
         wanted = [
             (step.block, expert)
             for step in following
             for expert in step.active
             if (step.block, expert) not in self.cache
-        ][: self.slots - 1]
-        for key in wanted:
-            self.admit(key)
-        return [key for key in wanted if key in self.cache]
+        ]
+        self.ahead = set(wanted)
+        return wanted

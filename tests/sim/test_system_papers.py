@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m3vit.sim.nearmem.unit import load_unit
 from m3vit.sim.system import (
     caching,
     caching_plot,
@@ -19,6 +20,7 @@ from m3vit.sim.system.crossover import PAIRS, Block, crossover_tokens, load_of, 
 from m3vit.sim.system.decode import decode_step
 from m3vit.sim.system.paper_row import Row
 from m3vit.sim.system.presets import decode_case
+from m3vit.sim.system.processor import load_processor
 from m3vit.sim.system.workload import recorded
 
 
@@ -66,6 +68,13 @@ def test_a_share_of_the_steps_is_mixed() -> None:
     assert paper_duplex.gain("duplex", "mixtral", often) < (
         paper_duplex.gain("duplex", "mixtral", seldom)
     )
+
+
+def test_no_gain_exceeds_the_ratio_of_the_bandwidths() -> None:
+    """MoNDE's bound: its memory over the link."""
+    bound = load_unit("monde").peak_gbps / load_processor("a100").link_gbps
+    for tokens in (1, 16, 512):
+        assert paper_monde.gain("nllb-moe", tokens, visit=None) < bound < 17.1
 
 
 def test_a_framework_hides_most_of_the_decoders_gain() -> None:
@@ -128,4 +137,15 @@ def test_caches_gain_little_when_every_expert_is_touched() -> None:
     assert all(len(step.active) == 16 for step in steps)
     times = caching.block_us("zcu104", steps, 197, 8)
     assert times["lru"] > 0.9 * times["m3vit"]
-    assert times["offline-optimum"] <= min(times.values()) * 1.001
+
+
+@pytest.mark.parametrize("machine", list(caching.SYSTEMS))
+@pytest.mark.parametrize("slots", [2, 8, 32])
+def test_no_policy_beats_the_offline_optimum(machine: str, slots: int) -> None:
+    for steps, tokens, network in (
+        (caching.routed_steps("task-skewed", 197), 197, "m3vit-small"),
+        (caching.routed_steps("zipf", 1), 1, "m3vit-small"),
+        (recorded(crossover.RECORDED), 129, "m3vit-nano"),
+    ):
+        times = caching.block_us(machine, steps, tokens, slots, network)
+        assert times["offline-optimum"] <= min(times.values()) * 1.002, times
