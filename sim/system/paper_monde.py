@@ -7,8 +7,8 @@ paper says of its cold experts.  Nothing is fitted to MoNDE's figures; what is a
 
 - a layer takes at least ``LAYER_NS`` beside its experts, whatever its width: launches decide;
 - the framework visits all experts one by one, with tokens or without, as Hugging Face's layers did
-  (releases of 2023): ``VISITS`` counts kernels and waits.  MoNDE needs the same visits to gather what
-  it sends and to add what comes back.
+  in 2023: ``VISITS`` counts kernels and waits.  MoNDE needs the same visits to gather what it
+  sends and to add what comes back.
 """
 
 from collections.abc import Iterator, Mapping
