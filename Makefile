@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@ $(DEMO)
 
 $(DEMO): pyproject.toml constraints.txt
-	@$(INSTALL) -e '.[model]'
+	@$(INSTALL) -e '.[model,simulation]'
 	@touch $@
 
 install: $(STAMP) ## Create .venv with everything the demo and the tests need

@@ -22,10 +22,11 @@ from m3vit.host.report import table
 from m3vit.host.truth import read_truth
 from m3vit.host.validation.summary import score_row
 from m3vit.hw.config import ModelConfig
-from m3vit.hw.errors import M3vitError
-from m3vit.hw.files import directory_atomic
+from m3vit.hw.errors import M3vitError, PackageError
+from m3vit.hw.files import directory_atomic, write_json
 from m3vit.hw.formats import UInt8
-from m3vit.hw.package import read_package
+from m3vit.hw.machine_file import find_machine
+from m3vit.hw.package import MANIFEST, read_package
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.quantised_files import load_quantised
 from m3vit.hw.record_table import text_table
@@ -46,6 +47,8 @@ class Options:
     """Of the rendered scene."""
     calibration_images: int
     machine: str
+    rtl_machine: str
+    """Machine that is also run in RTL; empty = none."""
     debug: bool
 
 
@@ -60,6 +63,8 @@ class Demo:
     """Integers that were compared with the layer-by-layer evaluation, and were equal."""
     pictures: list[Path]
     package: Path
+    rtl: dict[str, Any] | None
+    """What `m3vit verify` found in RTL; None if it was not run."""
 
     def to_dict(self, seconds: float) -> dict[str, Any]:
         """Plain values, fit for JSON."""
@@ -69,6 +74,7 @@ class Demo:
             "compared_integers": self.compared,
             "pictures": list(map(str, self.pictures)),
             "package": str(self.package),
+            "rtl": self.rtl,
             "seconds": seconds,
         }
 
@@ -86,11 +92,21 @@ def summary(demo: Demo, seconds: float) -> str:
             "",
             f"{demo.compared} integers of the executed commands compared with the evaluation layer "
             "by layer: all equal",
+            *([_rtl_line(demo.rtl)] if demo.rtl else []),
             *(f"wrote {picture}" for picture in demo.pictures),
             f"wrote {demo.package}; run your own photographs on it with",
             f"  .venv/bin/m3vit run PHOTO --package {demo.package} --out {mine}",
             f"{seconds:.1f} s in all",
         ]
+    )
+
+
+def _rtl_line(found: dict[str, Any]) -> str:
+    tasks = found["tasks"]
+    layers, integers = (sum(task[what] for task in tasks) for what in ("layers", "integers"))
+    return (
+        f"{integers} integers of {layers} layers and {len(tasks)} tasks on machine "
+        f"{found['machine']} in RTL simulation compared with the reference: all equal"
     )
 
 
@@ -109,7 +125,7 @@ def run_demo(options: Options) -> Demo:
     photo = read_image(options.photo)
     quantised = _quantise(options)
     model = load_quantised(quantised)
-    package = _compile(options, quantised)
+    package = _compile(options, quantised, options.machine)
     scene, truth = _scene(options, model.config)
     records = _predict(options, package, options.photo)
     records += _predict(options, package, scene, "--truth", truth, "--arrays")
@@ -118,12 +134,14 @@ def run_demo(options: Options) -> Demo:
     scores = json.loads(_verb(options, "score", predictions, truth, "--json"))
     with step("comparing with the evaluation layer by layer"):
         compared = _compare(package, model, [photo, read_image(scene)])
+    rtl = _verify_rtl(options, quantised) if options.rtl_machine else None
     return Demo(
         records=records,
         scores=scores,
         compared=compared,
         pictures=[options.out / f"{path.stem}.overview.png" for path in (options.photo, scene)],
         package=options.out / PACKAGE,
+        rtl=rtl,
     )
 
 
@@ -157,14 +175,48 @@ def _quantise(options: Options) -> Path:
     return _kept(path, "checkpoint to integers", make, load_quantised)
 
 
-def _compile(options: Options, quantised: Path) -> Path:
-    key = key_of([quantised, *sources_of("m3vit.hw")], [options.machine])
-    path = options.cache / f"package-{key}"
+def _compile(options: Options, quantised: Path, machine: str) -> Path:
+    digest = find_machine(machine).digest
+    path = options.cache / f"package-{key_of([quantised, *sources_of('m3vit.hw')], [digest])}"
 
     def make() -> None:
-        _verb(options, "compile", quantised, "--machine", options.machine, "--out", path)
+        _verb(options, "compile", quantised, "--machine", machine, "--out", path)
 
-    return _kept(path, "integers to commands", make, read_package)
+    return _kept(path, f"integers to commands, machine {machine}", make, read_package)
+
+
+def _verify_rtl(options: Options, quantised: Path) -> dict[str, Any]:
+    """Every layer of every task of the photograph on a small machine, in RTL."""
+    machine = options.rtl_machine
+    package = _compile(options, quantised, machine)
+    parts = [source for part in ("rtl", "sim", "host") for source in sources_of(f"m3vit.{part}")]
+    key = key_of([package / MANIFEST, options.photo, *parts])
+    path = options.cache / f"rtl-{key}.json"
+
+    def make() -> None:
+        image = ("--image", options.photo, "--task", "all")
+        found = json.loads(_verb(options, "verify", package, "--device", "rtl", *image, "--json"))
+        write_json(path, {**found, "machine": find_machine(machine).name})
+
+    def check(kept: Path) -> None:
+        _read_rtl(kept)
+
+    _kept(path, f"every layer on machine {machine} in RTL simulation", make, check)
+    return _read_rtl(path)
+
+
+def _read_rtl(path: Path) -> dict[str, Any]:
+    """What an earlier run found.
+
+    Raises:
+        PackageError: there is none, or it is damaged.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        _rtl_line(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackageError(f"{path} is no result of an RTL run: {error!r}") from error
+    return found
 
 
 def _scene(options: Options, config: ModelConfig) -> tuple[Path, Path]:

@@ -19,8 +19,8 @@ Progress = Callable[[str], object]
 PATIENCE_S = 2.0
 """Seconds of the host's clock between two words of progress."""
 
-RESET_POLLS = 1000
-"""Looks at the status register for a reset to end: outstanding bursts take microseconds."""
+POLLS = 1000
+"""Looks at the status register until a stop has ended: bursts under way take microseconds."""
 
 TRANSIENT = frozenset({ErrorCode.READ_ERROR, ErrorCode.WRITE_ERROR})
 """Errors that may not come again: a run is tried once more."""
@@ -79,15 +79,17 @@ class Execution:
             DeviceTimeoutError: it does not become idle; a new bitstream or a power-cycle helps.
         """
         self._registers.write_fields("CONTROL", SOFT_RESET=1)
-        for _ in range(RESET_POLLS):
-            if self._status("IDLE"):
-                self._registers.write_fields("INTERRUPT_STATUS", DONE=1, ERROR=1)
-                return
+        if self._becomes_idle():
+            self._registers.write_fields("INTERRUPT_STATUS", DONE=1, ERROR=1)
+            return
         raise DeviceTimeoutError(
-            f"{self._platform.name}: still busy after a soft reset and {RESET_POLLS} looks at the "
+            f"{self._platform.name}: still busy after a soft reset and {POLLS} looks at the "
             f"status ({self._registers.read('STATUS'):#x}): memory owes it data; load the "
             "bitstream again, or power-cycle the board"
         )
+
+    def _becomes_idle(self) -> bool:
+        return any(self._status("IDLE") for _ in range(POLLS))
 
     def _status(self, field: str) -> bool:
         return bool(BY_NAME["STATUS"].field(field).get(self._registers.read("STATUS")))
@@ -133,12 +135,13 @@ class Execution:
         platform, waited, told = self._platform, 0.0, time.perf_counter()
         while waited < job.timeout_s:
             step = min(platform.slice_s, job.timeout_s - waited)
-            platform.wait(step)
+            raised = platform.wait(step)
             waited += step
             if self.cancelled.is_set():
                 self.soft_reset()
                 raise self._interrupted()
-            if self._status("IDLE"):  # looked at in any case: not every error interrupts
+            # An interrupt comes before the last burst has ended, and not every error makes one.
+            if self._becomes_idle() if raised else self._status("IDLE"):
                 return
             if self._progress and time.perf_counter() - told > PATIENCE_S:
                 told = time.perf_counter()
@@ -154,10 +157,14 @@ class Execution:
     def _give_up(self, job: Job) -> None:
         state = MachineState.of(self._registers)
         text = state.describe(job.resident.package.commands)
-        self.soft_reset()
+        try:
+            self.soft_reset()
+            after = "it has been reset, run again"
+        except DeviceTimeoutError as error:
+            after = str(error)
         raise DeviceTimeoutError(
             f"{self._platform.name}: task {job.task} did not end within {job.timeout_s:.3g} s of "
-            f"the machine's time: {text}; it has been reset, run again"
+            f"the machine's time: {text}; {after}"
         )
 
     def _outcome(self, job: Job) -> MachineState:

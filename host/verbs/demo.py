@@ -15,6 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1_000_012, help="which scene to render")
     parser.add_argument("--images", type=int, default=32, help="calibration images")
     parser.add_argument("--machine", default="zcu104", help="machine to compile for")
+    parser.add_argument(
+        "--rtl-machine", default="mini", help="machine whose RTL also runs; '' runs none"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -35,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         calibration_images=args.images,
         machine=args.machine,
+        rtl_machine=args.rtl_machine,
         debug=args.debug,
     )
     try:

@@ -1,7 +1,10 @@
 // Simulates the accelerator with a memory behind its AXI4 masters; driven by lines on stdin.
 //
 //   memory BYTES [FILE]     allocate and clear the memory, or map a file of that size
-//   set NAME VALUE          latency, rate (bytes a cycle, all ports), refresh_every, refresh_for
+//   set NAME VALUE          latency, rate (bytes a cycle, all ports), refresh_every, refresh_for,
+//                           stall (chance that a cycle moves no data), seed (of the stalls)
+//   fault KIND COUNT        read, write: the COUNTth beat read or burst written from now is answered
+//                           with an error; hang: from the COUNTth beat read on none comes; off
 //   load ADDRESS FILE       bytes of a file into memory
 //   save ADDRESS SIZE FILE  bytes of memory into a file
 //   write OFFSET VALUE      AXI4-Lite write
@@ -24,6 +27,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -69,7 +73,11 @@ struct Memory {  // of the process alone, or of a file that the host sees too
 
 Memory memory;
 std::map<std::string, double> options = {
-    {"latency", 60}, {"rate", 45.7}, {"refresh_every", 2340}, {"refresh_for", 105}};
+    {"latency", 60}, {"rate", 45.7}, {"refresh_every", 2340}, {"refresh_for", 105},
+    {"stall", 0},    {"seed", 1}};
+std::map<std::string, uint64_t> faults;  // by kind: how many are still to come before it strikes
+std::minstd_rand chance(1);
+bool stalled = false;
 double budget = 0;
 uint64_t now = 0;
 
@@ -78,8 +86,18 @@ bool refreshing() {
   return every && now % every < static_cast<uint64_t>(options["refresh_for"]);
 }
 
+bool strikes(const char *kind) {
+  if (faults.empty()) return false;
+  auto found = faults.find(kind);
+  if (found == faults.end() || --found->second) return false;
+  faults.erase(found);
+  return true;
+}
+
+bool closed() { return stalled || refreshing() || budget < kBeat; }
+
 bool spend() {
-  if (refreshing() || budget < kBeat) return false;
+  if (closed()) return false;
   budget -= kBeat;
   return true;
 }
@@ -91,6 +109,8 @@ void put(Wide &target, uint64_t address) {
   for (int i = 0; i < 4; ++i) target[i] = words[i];
 }
 
+bool hung = false;
+
 struct ReadPort {
   std::deque<Burst> queue;
   bool valid = false, error = false;
@@ -98,11 +118,12 @@ struct ReadPort {
   bool last = false;
 
   void prepare() {  // decides what is offered in this cycle; an offer stays until it is taken
-    if (valid || queue.empty() || queue.front().ready > now || !spend()) return;
+    if (valid || queue.empty() || queue.front().ready > now || hung || !spend()) return;
+    hung = strikes("hang");
     Burst &burst = queue.front();
     valid = true;
     address = burst.address;
-    error = address + kBeat > memory.size();
+    error = address + kBeat > memory.size() || strikes("read");
     last = burst.beats == 1;
     burst.address += kBeat;
     if (--burst.beats == 0) queue.pop_front();
@@ -111,8 +132,8 @@ struct ReadPort {
 
 struct WritePort {
   std::deque<Burst> queue;
-  int answers = 0;
-  bool error = false;
+  std::deque<bool> answers;  // whether each is an error
+  bool error = false;        // of the burst being written
 };
 
 constexpr int kReads = 4;
@@ -131,9 +152,9 @@ void drive() {
   put(top->m##i##_axi_rdata, reads[i].address);
   DRIVE(0) DRIVE(1) DRIVE(2) DRIVE(3)
   top->m0_axi_awready = writes.queue.size() < 16;
-  top->m0_axi_wready = !writes.queue.empty() && budget >= kBeat && !refreshing();
-  top->m0_axi_bvalid = writes.answers > 0;
-  top->m0_axi_bresp = writes.error ? 2 : 0;
+  top->m0_axi_wready = !writes.queue.empty() && !closed();
+  top->m0_axi_bvalid = !writes.answers.empty();
+  top->m0_axi_bresp = !writes.answers.empty() && writes.answers.front() ? 2 : 0;
 }
 
 void accept_write() {
@@ -149,7 +170,8 @@ void accept_write() {
   burst.address += kBeat;
   if (--burst.beats == 0) {
     writes.queue.pop_front();
-    ++writes.answers;
+    writes.answers.push_back(writes.error || strikes("write"));
+    writes.error = false;
   }
 }
 
@@ -180,8 +202,9 @@ void cycle() {
     if (gone[i]) reads[i].valid = false;
   }
   if (opens) writes.queue.push_back(written);
-  if (answered) --writes.answers;
+  if (answered) writes.answers.pop_front();
   ++now;
+  stalled = options["stall"] > 0 && chance() < options["stall"] * chance.max();
 }
 
 bool lite_write(uint32_t offset, uint32_t value) {
@@ -244,6 +267,8 @@ void reset() {
 void power_cycle() {
   for (auto &port : reads) port = ReadPort();
   writes = WritePort();
+  faults.clear();
+  hung = false;
   memory.clear();
   reset();
 }
@@ -306,6 +331,11 @@ bool obey(const std::string &line) {
     }
   } else if (what == "set" && words >> name >> value) {
     options[name] = value;
+    if (name == "seed") chance.seed(static_cast<unsigned>(value));
+  } else if (what == "fault" && words >> name) {
+    faults.clear();
+    hung = false;
+    if (name != "off" && words >> a && a) faults[name] = a;
   } else if (what == "load" && words >> a >> name) {
     load(a, name);
     return true;

@@ -78,10 +78,9 @@ class HarnessProcess:
             "again and load the packages"
         )
 
-    @property
-    def number(self) -> int:
-        """The operating system's number of the process."""
-        return self._process.pid
+    def kill(self) -> None:
+        """End the process at once, as a board that loses its power does."""
+        self._process.kill()
 
     def close(self) -> None:
         """End the process."""

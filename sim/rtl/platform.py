@@ -5,7 +5,6 @@ DRAM behind its AXI4 masters.
 """
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.records import Evidence
-from m3vit.sim.rtl.build import build
+from m3vit.sim.rtl.build import OPTIMISATION, build
 from m3vit.sim.rtl.dram import Dram, DramBuffer
 from m3vit.sim.rtl.harness_process import HarnessProcess
 from m3vit.sim.rtl.verilog import build_folder, simulation_verilog
 
-MEMORY = ("latency", "rate", "refresh_every", "refresh_for")
-"""Options of the DRAM model: cycles, bytes a cycle over all ports, cycles, cycles."""
+MEMORY = ("latency", "rate", "refresh_every", "refresh_for", "stall", "seed")
+"""Options of the DRAM model: cycles, bytes a cycle over all ports, cycles, cycles, the chance that
+a cycle moves no data, and the seed of that chance."""
 
 DRAM_MIB = 256.0
 SLICE_CYCLES = 20_000
@@ -96,6 +96,17 @@ class RtlPlatform:
         """Registers, memory and bursts under way are lost, as when the board was off and on."""
         self.process.tell("power")
 
+    def inject(self, kind: str, count: int) -> None:
+        """Let the memory fail once: the ``count``-th beat read or burst written from now.
+
+        ``kind`` is read or write (answered with an error), or hang (no beat is read any more).
+        """
+        self.process.tell(f"fault {kind} {count}")
+
+    def heal(self) -> None:
+        """No injected fault strikes any more, a memory that hung answers again."""
+        self.process.tell("fault off")
+
     def close(self) -> None:
         """End the simulator."""
         self.process.close()
@@ -103,7 +114,9 @@ class RtlPlatform:
 
 
 def open_platform(
-    machine: MachineConfig, options: Mapping[str, float] | None = None
+    machine: MachineConfig,
+    options: Mapping[str, float] | None = None,
+    optimisation: str = OPTIMISATION,
 ) -> RtlPlatform:
     """The platform for ``machine``; its simulator is built unless it is there, see ``M3VIT_BUILD``.
 
@@ -113,6 +126,4 @@ def open_platform(
     """
     home = build_folder()
     verilog = simulation_verilog(machine, home)
-    if not list(home.glob("*/m3vit")):
-        print("building the simulator, minutes the first time", file=sys.stderr, flush=True)
-    return RtlPlatform(build(verilog.read_text(), home), machine, options)
+    return RtlPlatform(build(verilog.read_text(), home, optimisation), machine, options)

@@ -9,11 +9,13 @@ import torch
 
 from m3vit.host.cli import main
 from m3vit.hw.errors import DeviceError
+from m3vit.hw.files import write_json
 from m3vit.hw.package import read_package
 from m3vit.hw.records import ResultRecord
 from m3vit.model.checkpoint import save_checkpoint
 from m3vit.model.network import M3ViT
 from tests.support.packages import MICRO
+from tests.support.small_machine import SMALL
 
 NAMES = ("photo", "scene-1000003")
 
@@ -26,10 +28,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(path, MICRO, M3ViT(MICRO).state_dict())
 
 
-def _arguments(folder: Path, checkpoint: Path, photo: Path) -> list[str]:
+_MORE = ["--images", 2, "--machine", "mini", "--rtl-machine"]
+
+
+def _arguments(folder: Path, checkpoint: Path, photo: Path, rtl: str = "") -> list[str]:
     places = ["--out", folder / "demo", "--cache", folder / "cache"]
     inputs = ["--checkpoint", checkpoint, "--photo", photo, "--seed", 1000003]
-    return [str(word) for word in ["demo", *places, *inputs, "--images", 2, "--machine", "mini"]]
+    return [str(word) for word in ["demo", *places, *inputs, *_MORE, rtl]]
 
 
 def test_twice(
@@ -44,6 +49,28 @@ def test_twice(
     assert len(re.findall("kept from an earlier run", first.err)) == 0
     assert len(re.findall("kept from an earlier run", second.err)) == 3
     _check_json(json.loads(second.out), tmp_path)
+
+
+def test_the_small_machine_in_rtl_equals_too(
+    tmp_path: Path,
+    checkpoint: Path,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opener = "tests.support.small_machine:open_small"
+    monkeypatch.setattr("m3vit.host.driver.simulated.PLATFORM", opener)
+    machine = write_json(tmp_path / "small.json", SMALL.to_dict())
+    arguments = _arguments(tmp_path, checkpoint, photo, str(machine))
+    assert main(arguments) == 0
+    first = capsys.readouterr()
+    layers = len(MICRO.task_names) * 13
+    assert re.search(rf"integers of {layers} layers and 5 tasks on machine small in RTL", first.out)
+    assert main([*arguments, "--json"]) == 0
+    second = capsys.readouterr()
+    assert len(re.findall("kept from an earlier run", second.err)) == 5
+    rtl = json.loads(second.out)["rtl"]
+    assert [task["equal"] for task in rtl["tasks"]] == [True] * len(MICRO.tasks)
 
 
 def _check_first(text: str, folder: Path) -> None:
