@@ -26,7 +26,8 @@ from m3vit.hw.errors import M3vitError, PackageError
 from m3vit.hw.files import directory_atomic, write_json
 from m3vit.hw.formats import UInt8
 from m3vit.hw.machine_file import find_machine
-from m3vit.hw.package import MANIFEST, read_package
+from m3vit.hw.package import read_package
+from m3vit.hw.package_files import MANIFEST
 from m3vit.hw.quantised import QuantisedModel
 from m3vit.hw.quantised_files import load_quantised
 from m3vit.hw.record_table import text_table
