@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -21,18 +21,20 @@ from m3vit.rtl.passes import (
     Tile,
     Wait,
 )
+from m3vit.rtl.progress import Early
 
 Block = data.StructLayout(
-    {"pairs": BLOCK_BITS, "first_pair": PAIR_BITS, "half": 1, "scored": NUMBER_BITS}
+    {"pairs": BLOCK_BITS, "first_pair": PAIR_BITS, "half": 1, "scored": NUMBER_BITS, "final": 1}
 )
-"""A block of queries; ``scored``: number of its last score pass."""
+"""A block of queries; ``scored``: number of its last score pass; ``final``: the job's last."""
 
 
 class State(enum.Enum, shape=2):
     """What is emitted."""
 
     IDLE = 0
-    LOAD = 1
+    MEASURE = 1
+    """How long the next block is."""
     SCORES = 2
     VALUES = 3
 
@@ -41,7 +43,9 @@ class AttentionNest(Component):
     """Turns a job into query loads and passes, one a cycle at most; rtl/DESIGN.md section 6.
 
     ``number``: of the next pass that ends an accumulation with a result; score passes are counted
-    here, from 1 at reset.  ``idle``: the last job has left completely.
+    here, from 1 at reset.  ``keys``: number of the last result that makes K; ``early``: what can
+    be read before all of Q is there.  Loads run ahead of the passes as far as the query block
+    takes them.  ``idle``: the last job has left completely.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -53,6 +57,8 @@ class AttentionNest(Component):
                 "passes": Out(stream.Signature(Pass)),
                 "loads": Out(stream.Signature(QueryLoad)),
                 "number": In(NUMBER_BITS),
+                "keys": In(NUMBER_BITS),
+                "early": In(Early),
                 "idle": Out(1),
             }
         )
@@ -62,21 +68,21 @@ class AttentionNest(Component):
         m = Module()
         self._declare(m)
         m.d.comb += [
-            self.idle.eq(self.state == State.IDLE),
+            self.idle.eq((self.state == State.IDLE) & (self.unloaded == 0)),
             self.job.ready.eq(self.idle),
-            self.loads.valid.eq(self.state == State.LOAD),
             self.passes.valid.eq((self.state == State.SCORES) | (self.state == State.VALUES)),
         ]
         with m.Switch(self.state):
             with m.Case(State.IDLE):
                 with m.If(self.job.valid):
                     self._start(m)
-            with m.Case(State.LOAD):
-                self._load(m)
+            with m.Case(State.MEASURE):
+                self._measure(m)
             with m.Case(State.SCORES):
                 self._scores(m)
             with m.Case(State.VALUES):
                 self._values(m)
+        self._load(m)
         return m
 
     def _declare(self, m: Module) -> None:
@@ -86,46 +92,74 @@ class AttentionNest(Component):
         self.here: Any = Signal(Block)
         self.waiting = Signal()  # block ``here`` has scores
         self.left, self.before = Signal(PAIR_BITS), Signal(NUMBER_BITS)
-        self.scored = Signal(NUMBER_BITS)
+        self.scored, self.made = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
+        self.unloaded, self.load_pair = Signal(PAIR_BITS), Signal(PAIR_BITS)
+        self.load_half, self.measured = Signal(), Signal()
+        self.ready_early: Any = Signal(Early)
         self.tile, self.step = Signal(8), Signal(4)
         self.address, self.row, self.part = Signal(RING_BITS), Signal(13), Signal(2)
         m.submodules.block = self.block = BlockSize()
-        m.d.comb += [
-            self.block.left.eq(self.left),
-            self.block.limit.eq(self.held.block_pairs),
-        ]
+        m.submodules.load_block = self.load_block = BlockSize()
+        for block, left in ((self.block, self.left), (self.load_block, self.unloaded)):
+            m.d.comb += [block.left.eq(left), block.limit.eq(self.held.block_pairs)]
 
     def _start(self, m: Module) -> None:
         job = self.job.payload
+        pairs = (job.tokens + 1) >> 1
         m.d.sync += [
             self.held.eq(job),
-            self.left.eq((job.tokens + 1) >> 1),
+            self.left.eq(pairs),
+            self.unloaded.eq(pairs),
             self.before.eq(self.number - 1),
+            self.made.eq(self.keys),
+            Value.cast(self.ready_early).eq(Value.cast(self.early)),
             self.ahead.first_pair.eq(0),
             self.ahead.half.eq(0),
+            self.load_pair.eq(0),
+            self.load_half.eq(0),
             self.waiting.eq(0),
-            self.state.eq(State.LOAD),
+            self.state.eq(State.MEASURE),
         ]
 
+    def _measure(self, m: Module) -> None:
+        """In two cycles: the length, then what is left behind it."""
+        m.d.sync += [self.ahead.pairs.eq(self.block.size), self.measured.eq(~self.measured)]
+        with m.If(self.measured):
+            m.d.sync += [
+                self.left.eq(self.left - self.ahead.pairs),
+                self.state.eq(State.SCORES),
+            ]
+            self._restart(m)
+
     def _load(self, m: Module) -> None:
+        """The queries of block after block, as soon as a half of the query block is free."""
         q, job = self.loads.payload, self.held
+        known, size, end = Signal(), Signal(BLOCK_BITS), Signal(PAIR_BITS + 1)
+        early = end <= self.ready_early.pairs
         m.d.comb += [
-            q.pairs.eq(self.block.size),
-            q.first_pair.eq(self.ahead.first_pair),
-            q.half.eq(self.ahead.half),
+            self.loads.valid.eq(known),
+            q.pairs.eq(size),
+            q.first_pair.eq(self.load_pair),
+            q.half.eq(self.load_half),
             q.column.eq(job.column),
             q.group_step.eq(job.group_step),
             q.steps.eq(job.query_steps),
             q.units.eq(job.units),
-            q.wait_for.eq(self.before),
+            q.wait_for.eq(Mux(early, self.ready_early.number, self.before)),
         ]
-        with m.If(self.loads.ready):
+        with m.If(~known):
             m.d.sync += [
-                self.ahead.pairs.eq(self.block.size),
-                self.left.eq(self.left - self.block.size),
-                self.state.eq(State.SCORES),
+                size.eq(self.load_block.size),
+                end.eq(self.load_pair + self.load_block.size),
+                known.eq(self.unloaded != 0),
             ]
-            self._restart(m)
+        with m.Elif(self.loads.ready):
+            m.d.sync += [
+                known.eq(0),
+                self.unloaded.eq(self.unloaded - size),
+                self.load_pair.eq(end),
+                self.load_half.eq(~self.load_half),
+            ]
 
     def _restart(self, m: Module) -> None:
         names = (self.tile, self.step, self.address, self.row, self.part)
@@ -166,7 +200,7 @@ class AttentionNest(Component):
             p.last.eq(last_step),
             p.post.eq(Post.SCORE),
             p.wait.eq(Mux(opening, Wait.RETIRED, Wait.NOTHING)),
-            p.wait_for.eq(self.before),
+            p.wait_for.eq(self.made),
             p.wait_query.eq(opening),
             p.number.eq(self.scored + 1),
             p.end.eq(last_step & last_tile),
@@ -193,10 +227,11 @@ class AttentionNest(Component):
         """The block ahead becomes the one here."""
         m.d.sync += [
             self.here.eq(self.ahead),
+            self.here.final.eq(self.left == 0),
             self.here.scored.eq(self.scored + (self.state == State.SCORES)),
             self.ahead.first_pair.eq(self.ahead.first_pair + self.ahead.pairs),
             self.ahead.half.eq(~self.ahead.half),
-            self.state.eq(Mux(self.left == 0, State.VALUES, State.LOAD)),
+            self.state.eq(Mux(self.left == 0, State.VALUES, State.MEASURE)),
         ]
 
     def _values(self, m: Module) -> None:
@@ -214,6 +249,7 @@ class AttentionNest(Component):
             p.wait.eq(Mux((self.tile == 0) & (self.step == 0), Wait.SCORED, Wait.NOTHING)),
             p.wait_for.eq(self.here.scored),
             p.number.eq(self.number),
+            p.publish.eq(last_tile & last_column),
         ]
         with m.If(self.passes.ready):
             m.d.sync += [
@@ -230,8 +266,7 @@ class AttentionNest(Component):
     def _end_values(self, m: Module) -> None:
         """On to the block whose scores are done, if there is one."""
         self._restart(m)
-        done = self.here.first_pair + self.here.pairs == (self.held.tokens + 1) >> 1
-        with m.If(done):
+        with m.If(self.here.final):
             m.d.sync += self.state.eq(State.IDLE)
         with m.Else():
             self._take_scores(m)

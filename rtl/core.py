@@ -8,9 +8,11 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.attention_nest import AttentionNest
-from m3vit.rtl.engine import Engine, connect
+from m3vit.rtl.connect import connect
+from m3vit.rtl.engine import Engine
 from m3vit.rtl.gemm_nest import GemmNest
 from m3vit.rtl.passes import NUMBER_BITS, AttentionJob, GemmJob, Post
+from m3vit.rtl.progress import Given, Progress
 
 _INNER = ("passes", "loads")
 
@@ -48,12 +50,14 @@ class Core(Component):
         for name, member in engine.signature.members.items():
             if name not in _INNER:
                 self._pass_through(m, name, member)
+        m.submodules.progress = progress = Progress()
         self._start(m, self.gemm, gemm.job, attention.idle)
-        self._start(m, self.attention, attention.job, gemm.idle)
+        self._start(m, self.attention, attention.job, gemm.idle & ~progress.mixing)
         connect(m, attention.loads, engine.loads)
         quiet = gemm.idle & attention.idle
         m.d.comb += [self.jobs_idle.eq(quiet), self.idle.eq(engine.idle & quiet)]
         self._merge(m, gemm, attention)
+        self._progress(m, progress, gemm, attention)
         return m
 
     def _pass_through(self, m: Module, name: str, member: Any) -> None:
@@ -94,5 +98,15 @@ class Core(Component):
         ]
         p: Any = passes.payload
         counted = p.last & (p.post != Post.SCORE)
-        m.d.sync += number.eq(number + (passes.valid & passes.ready & counted))
+        self.numbered = Signal()
+        m.d.comb += self.numbered.eq(passes.valid & passes.ready & counted)
+        m.d.sync += number.eq(number + self.numbered)
         m.d.comb += self.settled.eq(self.engine.retired == (number - 1)[:NUMBER_BITS])
+
+    def _progress(self, m: Module, progress: Progress, gemm: Any, attention: Any) -> None:
+        p: Any = self.engine.passes.payload
+        m.d.comb += [progress.enable.eq(self.numbered), progress.retired.eq(self.engine.retired)]
+        m.d.comb += [getattr(progress.given, name).eq(getattr(p, name)) for name in Given.members]
+        m.d.comb += attention.keys.eq(progress.keys)
+        for nest in (gemm, attention):
+            m.d.comb += Value.cast(nest.early).eq(Value.cast(progress.early))

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import CASCADE, MachineConfig
 from m3vit.rtl.blocks import BlockSize
 from m3vit.rtl.passes import (
+    BLOCK_BITS,
     NUMBER_BITS,
     PAIR_BITS,
     RING_BITS,
@@ -18,6 +19,7 @@ from m3vit.rtl.passes import (
     Tile,
     Wait,
 )
+from m3vit.rtl.progress import Early
 
 _WORD_UNITS = 16
 """Operand channels / 8 behind which the row advances: four banks of 32 channels."""
@@ -30,7 +32,8 @@ class GemmNest(Component):
     """Turns a job into passes, one a cycle at most; rtl/DESIGN.md section 6.
 
     ``number`` is the number of the next pass that ends an accumulation, counted by whoever takes
-    the passes.  ``idle``: the last job has left completely.
+    the passes.  ``early``: blocks of the layer before that are complete earlier than it.
+    ``idle``: the last job has left completely.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -41,6 +44,7 @@ class GemmNest(Component):
                 "job": In(stream.Signature(GemmJob)),
                 "passes": Out(stream.Signature(Pass)),
                 "number": In(NUMBER_BITS),
+                "early": In(Early),
                 "idle": Out(1),
             }
         )
@@ -50,11 +54,13 @@ class GemmNest(Component):
         m = Module()
         self._declare(m)
         m.d.comb += [self.job.ready.eq(~self.busy), self.idle.eq(~self.busy)]
-        m.d.comb += self.passes.valid.eq(self.busy)
+        m.d.comb += self.passes.valid.eq(self.busy & self.known)
         with m.If(self.job.valid & self.job.ready):
             self._start(m)
-        with m.Elif(self.passes.ready & self.busy):
+        with m.Elif(self.passes.ready & self.passes.valid):
             self._advance(m)
+        with m.Elif(self.busy & ~self.known):
+            self._measure(m)
         self._describe(m)
         return m
 
@@ -71,6 +77,7 @@ class GemmNest(Component):
         self.follows, self.room = Signal(NUMBER_BITS), Signal(8)
         self.follow_step = Signal(NUMBER_BITS)
         self.follow_start = Signal(NUMBER_BITS)
+        self.ready_early: Any = Signal(Early)
         m.submodules.block = self.block = BlockSize()
         m.d.comb += [
             self.block.left.eq(self.pairs - self.first_pair),
@@ -78,11 +85,22 @@ class GemmNest(Component):
         ]
         self.last_step, self.last_panel = Signal(), Signal()
         self.last_block, self.last_group = Signal(), Signal()
+        self.known, self.size, self.end = Signal(), Signal(BLOCK_BITS), Signal(PAIR_BITS)
         m.d.comb += [
             self.last_step.eq(self.step == self.held.steps - 1),
             self.last_panel.eq(self.index == self.group_size - 1),
-            self.last_block.eq(self.block.size == self.block.left),
             self.last_group.eq(self.group_size == self.panels_left),
+        ]
+
+    def _measure(self, m: Module) -> None:
+        """How long the block and how large the panel group is, a cycle before their first pass."""
+        left, limit = self.panels_left, self.held.panels_group
+        m.d.sync += [
+            self.known.eq(1),
+            self.group_size.eq(Mux(limit < left, limit, left)),
+            self.size.eq(self.block.size),
+            self.end.eq(self.first_pair + self.block.size),
+            self.last_block.eq(self.block.left <= self.block.limit),
         ]
 
     def _start(self, m: Module) -> None:
@@ -90,14 +108,15 @@ class GemmNest(Component):
         first = {"address": job.address, "column": Mux(job.thirds != 0, 0, job.column)}
         m.d.sync += [
             self.busy.eq(1),
+            self.known.eq(0),
             self.held.eq(job),
             self.panels_left.eq(job.panels),
-            self.group_size.eq(Mux(job.panels_group < job.panels, job.panels_group, job.panels)),
             self.pairs.eq((job.tokens + 1) >> 1),
             self.first_pair.eq(0),
             self.tile.eq(job.address),
             # what the layer before wrote: its first panel is complete with its last block
             self.before.eq(self.number - 1),
+            Value.cast(self.ready_early).eq(Value.cast(self.early)),
             self.follow_start.eq(self.before + self.blocks),
             self.follow_step.eq(self.blocks),
             self.blocks.eq(0),
@@ -158,31 +177,28 @@ class GemmNest(Component):
             self._next_block(m, after)
 
     def _next_block(self, m: Module, after: Any) -> None:
+        m.d.sync += self.known.eq(0)
         with m.If(self.last_group):
             m.d.sync += self.blocks.eq(self.blocks + 1)
         with m.If(~self.last_block):
             m.d.sync += [
-                self.first_pair.eq(self.first_pair + self.block.size),
+                self.first_pair.eq(self.end),
                 self.panel.eq(self.group),
                 self.tile.eq(self.group.address),
             ]
         with m.Else():
-            left = self.panels_left - self.group_size
             m.d.sync += [
                 self.first_pair.eq(0),
                 self.panel.eq(after),
                 self.group.eq(after),
-                self.panels_left.eq(left),
-                self.group_size.eq(
-                    Mux(self.held.panels_group < left, self.held.panels_group, left)
-                ),
+                self.panels_left.eq(self.panels_left - self.group_size),
                 self.busy.eq(~self.last_group),
             ]
 
     def _describe(self, m: Module) -> None:
         p, job = self.passes.payload, self.held
-        size, end = self.block.size, Signal(PAIR_BITS + 1)
-        m.d.comb += end.eq((self.first_pair + size) << 1)
+        size, end = self.size, self.end << 1
+        early = self.end <= self.ready_early.pairs
         same = (
             "tokens",
             "first_token",
@@ -213,7 +229,7 @@ class GemmNest(Component):
             p.number.eq(self.number),
             p.publish.eq(final & (job.publish | (job.publish_all & self.last_block))),
             p.wait.eq(Mux(self.step == 0, job.wait, Wait.NOTHING)),
-            p.wait_for.eq(self.before),
+            p.wait_for.eq(Mux(early, self.ready_early.number, self.before)),
         ]
         with m.If(job.follow):
             m.d.comb += [p.wait.eq(Wait.RETIRED), p.wait_for.eq(self.follows)]
@@ -230,4 +246,6 @@ class GemmNest(Component):
             with m.Case(1):
                 m.d.comb += [p.post.eq(Post.KEY), p.shift.eq(job.shift_key)]
             with m.Default():
+                last = self.last_step & (self.panel.inside == job.thirds - 1)
                 m.d.comb += [p.post.eq(Post.HIDDEN), p.shift.eq(job.shift_query)]
+                m.d.comb += p.publish.eq(last)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import WORD_BITS, Activations, unit_address
+from m3vit.rtl.activations import WORD_BITS, Activations, row_bits, unit_address
 from m3vit.rtl.control import SLOT_BITS
 from m3vit.rtl.library import delayed, lanes
 from m3vit.rtl.memory import Memory
@@ -17,7 +17,10 @@ HEAD_LIMIT = 64
 
 
 class QueryBlock(Component):
-    """Ports: ``loads``; the side reader of QOH (``read_*``, ``data0``, ``data1``); ``retired``;
+    """A pair in ``groups`` cycles for every step of its heads, twice that where the heads' first
+    channels lie in the upper half of a word.
+
+    Ports: ``loads``; the side reader of QOH (``read_*``, ``data0``, ``data1``); ``retired``;
     ``loaded`` by half, cleared by ``free``; ``half``, ``slot``, ``step`` to ``q`` int8
     [G][2][R], dimensions in their order, one cycle later.  ``tokens``: rows of QOH.
     """
@@ -30,7 +33,7 @@ class QueryBlock(Component):
         self.units_a_step = machine.rows // self.unit
         self.steps = HEAD_LIMIT // machine.rows
         self.slots = 1 << (machine.accumulator_pairs - 1).bit_length()
-        row = len(Activations(machine).row0)
+        row = row_bits(machine)
         super().__init__(
             {
                 "loads": In(stream.Signature(QueryLoad)),
@@ -74,9 +77,19 @@ class QueryBlock(Component):
         channel = Signal(7)
         m.d.comb += channel.eq(self.base + (dimension >> 4))
         bank, row, half = unit_address(channel, token, self.tokens)
-        tags = Signal(20 + SLOT_BITS)
-        exists, lower = dimension < (q.units << 4), (dimension >> 3) & 1
-        tag = Cat(half, lower[0], exists, self.group, self.part[0], self.step_at, self.slot_at)
+        tags = Signal(22 + SLOT_BITS)
+        lower, limit = (dimension >> 3) & 1, q.units << 4
+        exists = Cat(dimension < limit, dimension + self.unit < limit)
+        tag = Cat(
+            half,
+            lower[0],
+            exists,
+            self._whole(),
+            self.group,
+            self.part[0],
+            self.step_at,
+            self.slot_at,
+        )
         held_tag = Signal(len(tag))
         taken = ~valid | self.read_ready
         m.d.comb += self.read_enable.eq(valid)
@@ -94,8 +107,12 @@ class QueryBlock(Component):
             self._count(m, q)
         self._write(m, q, valid & self.read_ready, held_tag)
 
+    def _whole(self) -> Value:
+        """A word of QOH holds both units of a step."""
+        return ~self.base[0] if self.units_a_step == 2 else Const(0, 1)
+
     def _count(self, m: Module, q: Any) -> None:
-        last_part = self.part == self.units_a_step - 1
+        last_part = self._whole() | (self.part == self.units_a_step - 1)
         last_step = self.step_at == q.steps - 1
         last_group = self.group == self.groups - 1
         m.d.sync += self.part.eq(Mux(last_part, 0, self.part + 1))
@@ -116,44 +133,55 @@ class QueryBlock(Component):
             m.d.sync += held.eq(late)
             late = held
         tags = delayed(m, tag, Activations.LATENCY, "tag")
-        half, lower, exists = tags[0], tags[1], tags[2]
-        position = 3
+        half, lower, exists, whole = tags[0], tags[1], tags[2:4], tags[4]
+        position = 5
         fields = []
         for width in (len(self.group), 1, 4, SLOT_BITS):
             fields.append(tags[position : position + width])
             position += width
         group, part, step, slot = fields
-        parts = [self._chosen(word, half, lower, exists) for word in (self.data0, self.data1)]
-        self._memories(m, q, late, group, part, step, slot, parts)
+        words = (self.data0, self.data1)
+        parts = [self._chosen(word, half, lower, exists, whole) for word in words]
+        mask = Signal(self.units_a_step)
+        with m.If(late):
+            m.d.comb += mask.eq(Mux(whole, (1 << self.units_a_step) - 1, 1 << part))
+        self._memories(m, q, mask, group, step, slot, parts)
         last = (slot == q.pairs - 1) & (group == self.groups - 1) & (step == q.steps - 1)
-        ends = late & last & (part == self.units_a_step - 1)
+        ends = late & last & (whole | (part == self.units_a_step - 1))
         m.d.comb += self.loads.ready.eq(ends)
         with m.If(ends):
             m.d.sync += self.busy.eq(0)
             m.d.sync += self.loaded.eq((self.loaded & ~self.free) | (1 << q.half))
 
-    def _chosen(self, word: Value, half: Value, lower: Value, exists: Value) -> Value:
-        which = half if self.unit == 16 else Cat(lower, half)
-        return Mux(exists, word.word_select(which, 8 * self.unit), 0)[: 8 * self.unit]
+    def _chosen(
+        self, word: Value, half: Value, lower: Value, exists: Value, whole: Value
+    ) -> list[Value]:
+        """The units of a step; zero where the head ends."""
+        bits = 8 * self.unit
+        single = word.word_select(half if self.unit == 16 else Cat(lower, half), bits)
+        first = Mux(exists[0], single, 0)[:bits]
+        if self.units_a_step == 1:
+            return [first]
+        upper = Mux(exists[1], word[bits : 2 * bits], 0)[:bits]
+        return [first, Mux(whole, upper, first)]
 
     def _memories(
         self,
         m: Module,
         q: Any,
-        write: Value,
+        mask: Value,
         group: Value,
-        part: Value,
         step: Value,
         slot: Value,
-        parts: list[Value],
+        parts: list[list[Value]],
     ) -> None:
+        """``parts`` [member][unit]."""
         slot_bits, step_bits = (self.slots - 1).bit_length(), (self.steps - 1).bit_length()
 
         def place(half: Value, slot: Value, step: Value) -> Value:
             return Cat(step[:step_bits], slot[:slot_bits], half)
 
-        data = Cat(each.replicate(self.units_a_step) for each in parts)
-        mask = (1 << part)[: self.units_a_step]
+        data = Cat(*(unit for member in parts for unit in member))
         seen = []
         for number in range(self.groups):
             store = Memory(
@@ -166,7 +194,7 @@ class QueryBlock(Component):
             m.d.comb += [
                 store.wa.eq(place(q.half, slot, step)),
                 store.wd.eq(data),
-                store.we.eq(Mux(write & (group == number), mask.replicate(2), 0)),
+                store.we.eq(Mux(group == number, mask.replicate(2), 0)),
                 store.ra0.eq(place(self.half, self.slot, self.step)),
             ]
             seen += lanes(store.rd0, 8)

@@ -8,6 +8,8 @@ from m3vit.rtl.blocks import block_sizes
 from m3vit.rtl.passes import Post, Source, Tile, Wait
 
 Fields = dict[str, Any]
+Early = tuple[int, int]
+"""Pairs, and the result that completes them."""
 
 
 def spans(tokens: int, limit: int) -> list[tuple[int, int]]:
@@ -35,21 +37,28 @@ def third_of(job: Fields, panel: int) -> Fields:
     return {"post": post, "shift": shift, "column": column}
 
 
+def queries_end(job: Fields, panel: int, last: bool) -> bool:
+    """The pass completes Q of its block."""
+    return bool(job["thirds"]) and last and panel == job["panels"] - 1
+
+
 def waits(
-    job: Fields, step: int, last_token: int, start: int, past: tuple[int, int], m: Any
+    job: Fields, step: int, end: int, start: int, past: tuple[int, int], early: Early, m: Any
 ) -> Fields:
-    """``start``: number at the job's start; ``past``: first result and blocks of the job before."""
+    """``end``: pair behind the block's last; ``start``: number at the job's start; ``past``: first
+    result and blocks of the job before; ``early``: pairs of it that are complete, with what."""
     if job["follow"]:
         panel = -(-m.rows * (step + 1) // m.panel) - 1
         return {"wait": Wait.RETIRED, "wait_for": past[0] + past[1] * (panel + 1) - 1}
     if step or job["wait"] == Wait.NOTHING:
         return {"wait": Wait.NOTHING}
-    tokens = job["wait"] == Wait.TOKENS
-    return {"wait": job["wait"], "wait_for": last_token if tokens else start - 1}
+    if job["wait"] == Wait.TOKENS:
+        return {"wait": Wait.TOKENS, "wait_for": min(2 * end, job["tokens"])}
+    return {"wait": job["wait"], "wait_for": early[1] if end <= early[0] else start - 1}
 
 
 def gemm_passes(
-    job: Fields, machine: MachineConfig, number: int, past: tuple[int, int]
+    job: Fields, machine: MachineConfig, number: int, past: tuple[int, int], early: Early
 ) -> Iterator[Fields]:
     """Passes of a linear layer; ``number`` that of its first result."""
     words = CASCADE // machine.chains
@@ -62,7 +71,6 @@ def gemm_passes(
                     last = step == job["steps"] - 1
                     final = last and panel == job["panels"] - 1
                     very = final and block is blocks[-1]
-                    token = min(2 * sum(block), job["tokens"])
                     yield {
                         "pairs": block[1],
                         "first_pair": block[0],
@@ -86,19 +94,22 @@ def gemm_passes(
                         "first": step == 0,
                         "last": last,
                         **third_of(job, panel),
-                        **waits(job, step, token, start, past, machine),
+                        **waits(job, step, sum(block), start, past, early, machine),
                         "wait_query": 0,
                         **({"number": number} if last else {}),
-                        "publish": (final and job["publish"]) or (very and job["publish_all"]),
+                        "publish": queries_end(job, panel, last)
+                        or (final and job["publish"])
+                        or (very and job["publish_all"]),
                         "end": 0,
                     }
                     number += last
 
 
 def attention_items(
-    job: Fields, machine: MachineConfig, number: int, scored: int
+    job: Fields, machine: MachineConfig, number: int, scored: int, keys: int, early: Early
 ) -> Iterator[Fields]:
-    """Query loads (with ``steps``) and passes; ``scored``: number of the last score pass so far."""
+    """Query loads (with ``steps``) and passes; ``scored``: number of the last score pass so far;
+    ``keys``: result that completes K; ``early``: of Q."""
     blocks, start = spans(job["tokens"], job["block_pairs"]), number
     parts = (
         max(machine.rows, machine.columns) // machine.columns,
@@ -114,7 +125,7 @@ def attention_items(
                 **{name: job[name] for name in ("column", "group_step")},
                 "steps": job["query_steps"],
                 "units": job["units"],
-                "wait_for": start - 1,
+                "wait_for": early[1] if first + pairs <= early[0] else start - 1,
             }
             for tile in range(job["key_tiles"]):
                 for step in range(job["query_steps"]):
@@ -133,7 +144,7 @@ def attention_items(
                         "post": Post.SCORE,
                         "key": tile,
                         "wait": Wait.RETIRED if opening else Wait.NOTHING,
-                        **({"wait_for": start - 1} if opening else {}),
+                        **({"wait_for": keys} if opening else {}),
                         "wait_query": opening,
                         "number": scored + 1,
                         "publish": 0,
@@ -167,7 +178,7 @@ def attention_items(
                         **({"wait_for": ends[turn - 1]} if opening else {}),
                         "wait_query": 0,
                         **({"number": number} if last else {}),
-                        "publish": 0,
+                        "publish": last and column == job["value_columns"] - 1,
                         "end": 0,
                     }
                     number += last

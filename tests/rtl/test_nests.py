@@ -12,7 +12,7 @@ from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.rtl.attention_nest import AttentionNest
 from m3vit.rtl.gemm_nest import GemmNest
 from m3vit.rtl.passes import Post, Source, Wait
-from tests.rtl.golden_passes import attention_items, gemm_passes
+from tests.rtl.golden_passes import Early, attention_items, gemm_passes
 
 MACHINES = [machine_preset("zcu104"), machine_preset("mini")]
 
@@ -31,44 +31,53 @@ def wrapped(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(
-    dut: Any, outputs: dict[str, stream.Interface], jobs: list[dict[str, Any]], expected: list[Any]
+    dut: Any,
+    outputs: dict[str, stream.Interface],
+    jobs: list[tuple[dict[str, Any], dict[str, Any]]],
+    expected: dict[str, list[Any]],
 ) -> None:
-    """``expected``: (stream, fields) in order; the sink stalls at random."""
+    """``jobs`` with what other ports show then; ``expected`` by stream, in order; the sinks stall
+    at random."""
     rng = np.random.default_rng(1)
 
     async def give(ctx: Any) -> None:
-        for job in jobs:
+        for job, others in jobs:
             ctx.set(dut.job.payload, job)
+            for name, value in others.items():
+                ctx.set(getattr(dut, name), value)
             ctx.set(dut.job.valid, 1)
             await ctx.tick().until(dut.job.ready)
             ctx.set(dut.job.valid, 0)
 
-    async def take(ctx: Any) -> None:
-        for index, (name, fields) in enumerate(expected):
-            port = outputs[name]
+    async def take(ctx: Any, name: str) -> None:
+        port = outputs[name]
+        for index, fields in enumerate(expected[name]):
             if rng.random() < 0.3:
                 await ctx.tick().repeat(int(rng.integers(1, 5)))
-            for _ in range(50):
-                if ctx.get(port.valid):
-                    break
+            while not ctx.get(port.valid):
                 await ctx.tick()
             got = read(ctx, port.payload, fields)
-            assert ctx.get(port.valid) and got == plain(fields), (index, name, got, plain(fields))
+            assert got == plain(fields), (name, index, got, plain(fields))
             ctx.set(port.ready, 1)
+            await ctx.tick()
             if fields.get("last") and fields["post"] != Post.SCORE:
-                following = (fields["number"] + 1) & 0xFFFF
-                await ctx.tick()
-                ctx.set(dut.number, following)
-            else:
-                await ctx.tick()
+                ctx.set(dut.number, (fields["number"] + 1) & 0xFFFF)
             ctx.set(port.ready, 0)
-        assert not any(ctx.get(port.valid) for port in outputs.values())
-        assert ctx.get(dut.idle)
+        if name == "passes":
+            await ctx.tick()
+            assert not ctx.get(port.valid) and ctx.get(dut.idle)
+
+    def taker(name: str) -> Any:
+        async def run(ctx: Any) -> None:
+            await take(ctx, name)
+
+        return run
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
     simulator.add_testbench(give, background=True)
-    simulator.add_testbench(take)
+    for name in outputs:
+        simulator.add_testbench(taker(name))
     simulator.run()
 
 
@@ -106,27 +115,32 @@ def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: bool) -> 
     }
 
 
+def random_early(rng: np.random.Generator) -> Early:
+    return int(rng.integers(0, 100)), int(rng.integers(0, 65536))
+
+
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_linear_layers_cut_into_passes(machine: MachineConfig) -> None:
     rng = np.random.default_rng(2)
-    jobs: list[dict[str, Any]] = []
+    jobs: list[Any] = []
     expected: list[Any] = []
     number, past = 0, (0, 0)
     for _ in range(24):
-        jobs.append(gemm_job(rng, machine, before=bool(jobs)))
-        passes = list(gemm_passes(jobs[-1], machine, number, past))
+        job, early = gemm_job(rng, machine, before=bool(jobs)), random_early(rng)
+        jobs.append((job, {"early": {"pairs": early[0], "number": early[1]}}))
+        passes = list(gemm_passes(job, machine, number, past, early))
         blocks = len({each["first_pair"] for each in passes})
         past, number = (number, blocks), number + sum(each["last"] for each in passes)
-        expected += [("passes", wrapped(each)) for each in passes]
+        expected += [wrapped(each) for each in passes]
     dut = GemmNest(machine)
-    compare(dut, {"passes": dut.passes}, jobs, expected)
+    compare(dut, {"passes": dut.passes}, jobs, {"passes": expected})
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_attention_cut_into_passes(machine: MachineConfig) -> None:
     rng = np.random.default_rng(3)
-    jobs: list[dict[str, Any]] = []
-    expected: list[Any] = []
+    jobs: list[Any] = []
+    expected: dict[str, list[Any]] = {"passes": [], "loads": []}
     number = scored = 0
     for size in (16, 32, 48, 64, 16, 32):
         tokens = int(rng.integers(1, 200))
@@ -142,11 +156,12 @@ def test_attention_cut_into_passes(machine: MachineConfig) -> None:
             "limit": int(rng.integers(1, 50)),
             "units": size // 16,
         }
-        jobs.append(job)
-        for item in attention_items(job, machine, number, scored):
-            name = "loads" if "steps" in item else "passes"
-            expected.append((name, wrapped(item)))
-        passes = [item for item in attention_items(job, machine, 0, 0) if "last" in item]
+        keys, early = int(rng.integers(0, 65536)), random_early(rng)
+        jobs.append((job, {"early": {"pairs": early[0], "number": early[1]}, "keys": keys}))
+        items = list(attention_items(job, machine, number, scored, keys, early))
+        for item in items:
+            expected["loads" if "steps" in item else "passes"].append(wrapped(item))
+        passes = [item for item in items if "last" in item]
         scores = [item["post"] == Post.SCORE for item in passes if item["last"]]
         scored, number = scored + sum(scores), number + len(scores) - sum(scores)
     dut = AttentionNest(machine)
