@@ -2,6 +2,7 @@
 
 from amaranth.lib import data
 
+from m3vit.rtl.parameters import BANK_BITS
 from m3vit.rtl.passes import NUMBER_BITS, PAIR_BITS, TOKEN_BITS, Post, Source
 
 SLOT_BITS = 9
@@ -25,7 +26,7 @@ Control = data.StructLayout(
         "key": 8,
         "tokens": TOKEN_BITS,
         "first_token": TOKEN_BITS,
-        "bank": 1,
+        "bank": BANK_BITS,
         "post": Post,
         "shift": 6,
         "column": 7,

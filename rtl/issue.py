@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import CASCADE, MachineConfig
 from m3vit.rtl.control import COPIED, SLOT_BITS, Control
+from m3vit.rtl.parameters import BANK_BITS
 from m3vit.rtl.passes import (
     NUMBER_BITS,
     PAIR_BITS,
@@ -42,7 +43,7 @@ class Issue(Component):
                 "passes": In(stream.Signature(Pass)),
                 "loaded": In(1),
                 "starved": In(1),
-                "bank": In(1),
+                "bank": In(BANK_BITS),
                 "retired": In(NUMBER_BITS),
                 "scored": In(NUMBER_BITS),
                 "tokens": In(TOKEN_BITS),
@@ -154,7 +155,7 @@ class Issue(Component):
             self.release.eq(opening & held.release),
             self.release_to.eq(held.address + Mux(held.parameters, self.words, 0) + CASCADE),
         ]
-        bank = Signal()
+        bank = Signal(BANK_BITS)
         with m.If(self.start):
             m.d.sync += bank.eq(self.bank)
         m.d.comb += c.bank.eq(bank)

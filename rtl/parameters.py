@@ -1,4 +1,4 @@
-"""Panel parameters: bias, factor and flags of every column, double-buffered."""
+"""Panel parameters: bias, factor and flags of every column, of the panels in the pipeline."""
 
 from amaranth.hdl import Cat, Module, Value
 from amaranth.lib.wiring import Component, In, Out
@@ -13,6 +13,10 @@ from m3vit.rtl.memory import Memory
 _RECORD_BITS = 8 * PARAMETER_BYTES
 _FACTOR_AT, _FLAGS_AT = 32, 48
 FLAG_BITS = 16
+
+BANK_BITS = 2
+BANKS = 1 << BANK_BITS
+"""A panel's results leave up to fifty cycles after its last pair: short panels overlap."""
 
 
 class Parameters(Component):
@@ -29,9 +33,9 @@ class Parameters(Component):
             {
                 "we": In(1),
                 "index": In(3),
-                "bank": In(1),
+                "bank": In(BANK_BITS),
                 "word": In(self.word_bits),
-                **{f"{name}_bank": In(1) for name in ("bias", "factor", "flags")},
+                **{f"{name}_bank": In(BANK_BITS) for name in ("bias", "factor", "flags")},
                 "bias": Out(self.panel * ACCUMULATOR_BITS),
                 "factor": Out(self.panel * FACTOR_BITS),
                 "flags": Out(self.panel * FLAG_BITS),
@@ -39,11 +43,11 @@ class Parameters(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Two-entry memories of a word; records side by side."""
+        """Memories of a word a bank; records side by side."""
         m = Module()
         seen: list[list[Value]] = [[], [], []]
         for index in range(self.words):
-            store = Memory(depth=2, width=self.word_bits, style="distributed", readers=3)
+            store = Memory(depth=BANKS, width=self.word_bits, style="distributed", readers=3)
             m.submodules[f"word{index}"] = store
             m.d.comb += [
                 store.we.eq(self.we & (self.index == index)),
