@@ -4,11 +4,21 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.library import delayed, lanes, register
+from m3vit.rtl.library import delayed, register
 from m3vit.rtl.memory import Memory
 
 BANKS, CHANNELS, GRAIN = 4, 32, 8
 WORD_BITS = 8 * CHANNELS
+MASK_BITS = CHANNELS // GRAIN
+
+
+def row_bits(machine: MachineConfig) -> int:
+    """Of a bank's address."""
+    return (_depth(machine) - 1).bit_length()
+
+
+def _depth(machine: MachineConfig) -> int:
+    return -(-machine.activation_bytes // (BANKS * CHANNELS))
 
 
 class Activations(Component):
@@ -16,15 +26,16 @@ class Activations(Component):
 
     Ports: the array's ``bank``, ``row0``, ``row1`` with ``enable`` (never refused); another
     reader's ``side_*``, taken when ``side_ready``; ``data0``, ``data1`` ``LATENCY`` cycles after
-    either.  ``write`` with ``write_mask`` (8 channels a bit) waits for ``write_ready``: a bank that
-    is being read through both ports of its ultra RAM cannot be written.
+    either.  Every bank has a write port, its ``write_mask`` (8 channels a bit), ``write_row`` and
+    ``write_data`` at the bank's place of the vectors; a bank that is ``reading`` (through both
+    ports of its ultra RAM) is not written, so its writer must wait.
     """
 
     LATENCY = 3
 
     def __init__(self, machine: MachineConfig) -> None:
-        self.depth = -(-machine.activation_bytes // (BANKS * CHANNELS))
-        bits = (self.depth - 1).bit_length()
+        self.depth, self.row_bits = _depth(machine), row_bits(machine)
+        bits = self.row_bits
         reader = {"enable": In(1), "bank": In(2), "row0": In(bits), "row1": In(bits)}
         super().__init__(
             {
@@ -33,12 +44,10 @@ class Activations(Component):
                 "side_ready": Out(1),
                 "data0": Out(WORD_BITS),
                 "data1": Out(WORD_BITS),
-                "write": In(1),
-                "write_ready": Out(1),
-                "write_bank": In(2),
-                "write_row": In(bits),
-                "write_data": In(WORD_BITS),
-                "write_mask": In(CHANNELS // GRAIN),
+                "reading": Out(BANKS),
+                "write_row": In(BANKS * bits),
+                "write_data": In(BANKS * WORD_BITS),
+                "write_mask": In(BANKS * MASK_BITS),
             }
         )
 
@@ -53,7 +62,7 @@ class Activations(Component):
         reads = self.enable | self.side_enable
         m.d.comb += [
             self.side_ready.eq(~self.enable),
-            self.write_ready.eq(~(reads & (chosen["bank"] == self.write_bank))),
+            self.reading.eq(Mux(reads, Const(1, BANKS) << chosen["bank"], 0)[:BANKS]),
         ]
         found: list[list[Value]] = [[], []]
         for index in range(BANKS):
@@ -66,13 +75,13 @@ class Activations(Component):
                 granularity=8 * GRAIN,
             )
             m.submodules[f"bank{index}"] = bank
-            written = self.write & self.write_ready & (self.write_bank == index)
+            mask = self.write_mask.word_select(index, MASK_BITS)
             m.d.comb += [
                 bank.ra0.eq(chosen["row0"]),
                 bank.ra1.eq(chosen["row1"]),
-                bank.wa.eq(self.write_row),
-                bank.wd.eq(self.write_data),
-                bank.we.eq(Mux(written, self.write_mask, 0)),
+                bank.wa.eq(self.write_row.word_select(index, self.row_bits)),
+                bank.wd.eq(self.write_data.word_select(index, WORD_BITS)),
+                bank.we.eq(Mux(self.reading[index], 0, mask)),
             ]
             found[0].append(bank.rd0)
             found[1].append(bank.rd1)
@@ -90,16 +99,3 @@ def unit_address(unit: Value, token: Value, step: Value) -> tuple[Value, Value, 
     blocks = word[2:]
     row = sum((Mux(blocks[i], step << i, 0) for i in range(len(blocks))), token)
     return word[:2], row, unit[0]
-
-
-def in_half(values: Value, half: Value) -> tuple[Value, Value]:
-    """A word and its mask with 16 channels in one half."""
-    assert len(values) * 2 == WORD_BITS
-    mask = Mux(half, Const(0b1100, 4), Const(0b0011, 4))
-    return Cat(values, values), mask
-
-
-def half_of(word: Value, half: Value) -> Value:
-    """16 of 32 channels."""
-    low, high = lanes(word, WORD_BITS // 2)
-    return Mux(half, high, low)

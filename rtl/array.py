@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import FACTOR_BITS, RESIDUAL_BITS, SCORE_BITS
@@ -13,10 +13,10 @@ from m3vit.rtl.gelu import Gelu
 from m3vit.rtl.group import Group
 from m3vit.rtl.library import delayed, lanes, register, shared
 from m3vit.rtl.operand import Entry, Operand
-from m3vit.rtl.parameters import FLAG_BITS, Parameters
-from m3vit.rtl.passes import NUMBER_BITS, Post, Source
+from m3vit.rtl.parameters import BANK_BITS, BANKS, FLAG_BITS, Parameters
+from m3vit.rtl.passes import NUMBER_BITS, TOKEN_BITS, Post, Source
 from m3vit.rtl.pipe import Pipe
-from m3vit.rtl.posts import joined_logits, limits_of
+from m3vit.rtl.posts import first_row, joined_logits, limits_of
 from m3vit.rtl.requantise import SHIFT_BITS, Requantise
 from m3vit.rtl.results import FROM_CONTROL, result_layout
 from m3vit.rtl.rowfactor import RowFactor
@@ -31,7 +31,8 @@ class Array(Component):
     for ``value_tile`` one cycle later; score store and row maxima for reading; GELU's table.
     ``write`` of ``result``; ``freed``: the parameters of a bank are no longer needed; ``scored``.
 
-    Constants of an ATTN: ``score_shift``, ``gain``, ``gain_shift`` by group.
+    Constants: ``tokens`` T, ``half_tokens`` ceil(T/2); of an ATTN ``score_shift``, ``gain``,
+    ``gain_shift`` by group.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -57,10 +58,12 @@ class Array(Component):
                 "w": In(8 * machine.word_bytes),
                 "parameter_we": In(1),
                 "parameter_index": In(3),
-                "parameter_bank": In(1),
+                "parameter_bank": In(BANK_BITS),
                 "word": In(8 * machine.word_bytes),
                 "value_tile": Out(3),
                 "initial": In(machine.panel * ACCUMULATOR_BITS),
+                "tokens": In(TOKEN_BITS),
+                "half_tokens": In(TOKEN_BITS),
                 "score_shift": In(4 * self.groups),
                 "gain": In(FACTOR_BITS * self.groups),
                 "gain_shift": In(3 * self.groups),
@@ -74,7 +77,7 @@ class Array(Component):
                 "gelu_wd": In(8),
                 "write": Out(1),
                 "result": Out(result_layout(machine)),
-                "freed": Out(2),
+                "freed": Out(BANKS),
                 "scored": Out(NUMBER_BITS),
                 "gate_factor": Out(FACTOR_BITS),
                 "gate_shift": Out(SHIFT_BITS),
@@ -283,9 +286,11 @@ class Array(Component):
         ends = c.valid & c.last & (c.post != Post.SCORE)
         m.d.comb += [result.values.eq(Cat(*values)), Value.cast(result.target.entry).eq(entry)]
         m.d.comb += [getattr(result.target, name).eq(getattr(c, name)) for name in FROM_CONTROL]
+        early = self.pipe.at(self.results_at - 2)
+        m.d.comb += result.target.row.eq(first_row(m, early, self.tokens, self.half_tokens))
         m.d.sync += [Value.cast(self.result).eq(Value.cast(result)), self.write.eq(ends)]
         uses = ends & c.final & (c.post != Post.OUTPUT)
-        m.d.sync += self.freed.eq(Mux(uses, 1 << c.bank, 0)[:2])
+        m.d.sync += self.freed.eq(Mux(uses, Const(1, BANKS) << c.bank, 0)[:BANKS])
         flags, factor = self.parameters.flags[:FLAG_BITS], self.parameters.factor[:FACTOR_BITS]
         at_factor, at_flags = self.pipe.at(self.requantise_at), self.pipe.at(self.post_at)
         with m.If(at_factor.valid & (at_factor.post == Post.GATE)):

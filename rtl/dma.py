@@ -14,7 +14,7 @@ from m3vit.hw.commands.fields import ADDRESS_UNIT, WORD_BITS, Element, Flag, Op,
 from m3vit.hw.formats import RESIDUAL_BITS, RESIDUAL_GUARD_BITS
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.activations import WORD_BITS as ACTIVATION_WORD
-from m3vit.rtl.activations import Activations
+from m3vit.rtl.activations import row_bits
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS
 from m3vit.rtl.command import header, operands
 from m3vit.rtl.library import lanes
@@ -36,7 +36,7 @@ class Dma(Component):
 
     def __init__(self, machine: MachineConfig) -> None:
         self.machine = machine
-        row = len(Activations(machine).row0)
+        row = row_bits(machine)
         place = place_layout(machine)
         index_bits = max(1, (machine.max_experts - 1).bit_length())
         self.plan = record(machine.max_top_k, index_bits)

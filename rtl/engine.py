@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import fifo, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import FACTOR_BITS
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import WORD_BITS, Activations
+from m3vit.rtl.activations import Activations
 from m3vit.rtl.array import Array
+from m3vit.rtl.connect import connect
+from m3vit.rtl.engine_stores import connect_stores, store_ports
 from m3vit.rtl.issue import Issue
 from m3vit.rtl.key_value import KeyValue
 from m3vit.rtl.library import shared
@@ -18,16 +20,15 @@ from m3vit.rtl.operand import Entry, Operand
 from m3vit.rtl.passes import NUMBER_BITS, PAIR_BITS, TOKEN_BITS, Pass, QueryLoad
 from m3vit.rtl.query import QueryBlock
 from m3vit.rtl.requantise import SHIFT_BITS
-from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
-from m3vit.rtl.residual_store import ResidualStore, place_layout
+from m3vit.rtl.residual_store import ResidualStore
 from m3vit.rtl.results import Results, depth_of, result_layout
 from m3vit.rtl.retire import Retire
 from m3vit.rtl.ring import BEAT_BYTES, Ring
 from m3vit.rtl.value_sums import ValueSums
 from m3vit.rtl.waits import Cause
 
-QUEUE = 4
-"""Passes decided ahead of the array."""
+QUEUE = 8
+"""Passes decided ahead of the array: while they run, the next job's queries are loaded."""
 
 CONSTANTS = ("tokens", "half_tokens", "query_steps", "value_columns")
 
@@ -38,41 +39,13 @@ class Engine(Component):
     Ports: ``passes``, ``loads``, ``tables`` (words back as ``table_we``, ``table_word``,
     ``table_last``), ``beats`` into the ring; the list's read port; ``gate`` results; GELU's table;
     side ports of the stores (``xn_*``, ``qoh_*``, ``res_*``); ``xn_tokens``: tokens that the
-    producer of XN has finished.  Constants: see ``Retire`` and ``Array``.
+    producer of XN has finished; ``retired``: number of the last result that is written.
+    Constants: see ``Retire`` and ``Array``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
         self.machine = machine
         groups = machine.groups
-        row = len(Activations(machine).row0)
-        place = place_layout(machine)
-        side: dict[str, Any] = {}
-        for store in ("xn", "qoh"):
-            side |= {
-                f"{store}_enable": In(1),
-                f"{store}_ready": Out(1),
-                f"{store}_bank": In(2),
-                f"{store}_row0": In(row),
-                f"{store}_row1": In(row),
-                f"{store}_data0": Out(WORD_BITS),
-                f"{store}_data1": Out(WORD_BITS),
-            }
-        side |= {
-            "xn_write": In(1),
-            "xn_write_ready": Out(1),
-            "xn_write_bank": In(2),
-            "xn_write_row": In(row),
-            "xn_write_data": In(WORD_BITS),
-            "xn_write_mask": In(4),
-            "res_read": In(1),
-            "res_read_ready": Out(1),
-            "res_read_place": In(place),
-            "res_data": Out(RESIDUAL_WORD),
-            "res_write": In(1),
-            "res_write_ready": Out(1),
-            "res_write_place": In(place),
-            "res_write_data": In(RESIDUAL_WORD),
-        }
         super().__init__(
             {
                 "passes": In(stream.Signature(Pass)),
@@ -91,7 +64,7 @@ class Engine(Component):
                 "gelu_we": In(1),
                 "gelu_wa": In(9),
                 "gelu_wd": In(8),
-                **side,
+                **store_ports(machine),
                 "tokens": In(TOKEN_BITS),
                 "half_tokens": In(TOKEN_BITS),
                 "query_steps": In(4),
@@ -139,7 +112,7 @@ class Engine(Component):
         self._front(m)
         self._operands(m)
         self._back(m)
-        self._stores(m)
+        connect_stores(m, self)
         self._status(m)
         return m
 
@@ -258,59 +231,8 @@ class Engine(Component):
         ]
         for name in CONSTANTS:
             m.d.comb += getattr(retire, name).eq(getattr(self, name))
-
-    def _stores(self, m: Module) -> None:
-        operand, retire, residual = self._operand, self._retire, self._residual
-        for name, store in (("xn", self._xn), ("qoh", self._qoh)):
-            for port in ("enable", "bank", "row0", "row1"):
-                m.d.comb += getattr(store, port).eq(getattr(operand, f"{name}_{port}"))
-            for port in ("data0", "data1"):
-                data = getattr(store, port)
-                m.d.comb += getattr(operand, f"{name}_{port}").eq(data)
-                m.d.comb += getattr(self, f"{name}_{port}").eq(data)
-        self._side_readers(m)
-        for name in ("", "_bank", "_row", "_data", "_mask"):
-            m.d.comb += getattr(self._xn, f"write{name}").eq(getattr(self, f"xn_write{name}"))
-        m.d.comb += [
-            self.xn_write_ready.eq(self._xn.write_ready),
-            self._qoh.write.eq(retire.qoh_write),
-            retire.qoh_ready.eq(self._qoh.write_ready),
-        ]
-        for name in ("bank", "row", "data", "mask"):
-            m.d.comb += getattr(self._qoh, f"write_{name}").eq(getattr(retire, f"qoh_{name}"))
-        m.d.comb += [
-            residual.read.eq(retire.res_read),
-            residual.read_place.eq(retire.res_read_place),
-            retire.res_data.eq(residual.data),
-            residual.write.eq(retire.res_write),
-            residual.write_place.eq(retire.res_write_place),
-            residual.write_data.eq(retire.res_write_data),
-            residual.side_read.eq(self.res_read),
-            residual.side_read_place.eq(self.res_read_place),
-            self.res_read_ready.eq(residual.side_read_ready),
-            self.res_data.eq(residual.side_data),
-            residual.side_write.eq(self.res_write),
-            residual.side_write_place.eq(self.res_write_place),
-            residual.side_write_data.eq(self.res_write_data),
-            self.res_write_ready.eq(residual.side_write_ready),
-        ]
-
-    def _side_readers(self, m: Module) -> None:
-        """The query loader goes before other readers of QOH."""
-        query, qoh = self._query, self._qoh
-        m.d.comb += self._xn.side_enable.eq(self.xn_enable)
-        m.d.comb += self.xn_ready.eq(self._xn.side_ready)
-        for name in ("bank", "row0", "row1"):
-            own, other = getattr(query, f"read_{name}"), getattr(self, f"qoh_{name}")
-            m.d.comb += getattr(self._xn, f"side_{name}").eq(getattr(self, f"xn_{name}"))
-            m.d.comb += getattr(qoh, f"side_{name}").eq(Mux(query.read_enable, own, other))
-        m.d.comb += [
-            qoh.side_enable.eq(query.read_enable | self.qoh_enable),
-            query.read_ready.eq(qoh.side_ready),
-            self.qoh_ready.eq(qoh.side_ready & ~query.read_enable),
-            query.data0.eq(qoh.data0),
-            query.data1.eq(qoh.data1),
-        ]
+        for name in ("tokens", "half_tokens"):
+            m.d.comb += getattr(array, name).eq(getattr(self, name))
 
     def _status(self, m: Module) -> None:
         """Idle: nothing queued, nothing in the pipeline, nothing to retire."""
@@ -323,19 +245,10 @@ class Engine(Component):
         m.d.comb += [
             self.idle.eq((quiet == 127) & ~working & ~self.loads.valid),
             self.issued.eq(self._issue.idle),
-            self.retired.eq(self._retire.retired),
+            self.retired.eq(self._retire.written),
             self.published.eq(self._retire.published),
             self.saturated.eq(self._retire.saturated),
             self.cause.eq(self._issue.cause),
-            self.adding.eq(self._retire.res_write),
+            self.adding.eq(self._retire.write0 | self._retire.write1),
             self.results_full.eq(self._issue.full),
         ]
-
-
-def connect(m: Module, source: Any, sink: Any) -> None:
-    """A stream from ``source`` to ``sink``, whichever way their ports are declared."""
-    m.d.comb += [
-        Value.cast(sink.payload).eq(Value.cast(source.payload)),
-        sink.valid.eq(source.valid),
-        source.ready.eq(sink.ready),
-    ]

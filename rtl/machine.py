@@ -11,10 +11,10 @@ from m3vit.rtl.axi_bursts import ADDRESS_BITS
 from m3vit.rtl.axi_read import AxiRead, read_ports
 from m3vit.rtl.axi_write import AxiWrite, write_ports
 from m3vit.rtl.command_list import CommandList
+from m3vit.rtl.connect import connect
 from m3vit.rtl.core import Core
 from m3vit.rtl.counters import EVENTS, STEP_BITS
 from m3vit.rtl.dma import Dma
-from m3vit.rtl.engine import connect
 from m3vit.rtl.events import events
 from m3vit.rtl.fetch import Fetch
 from m3vit.rtl.gate_results import GateResults

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import WORD_BITS, Activations
+from m3vit.rtl.activations import WORD_BITS, row_bits
 from m3vit.rtl.fifo import Fifo
 from m3vit.rtl.layernorm import LayerNorm
 from m3vit.rtl.library import shared
@@ -32,7 +32,7 @@ class NormServer(Component):
         self.machine = machine
         self.size = machine.layernorm_lanes
         self.parts = CHANNELS // self.size
-        row = len(Activations(machine).write_row)
+        row = row_bits(machine)
         super().__init__(
             {
                 "start": In(1),

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import CHAINS, SCORE_BITS
 from m3vit.hw.machine import CASCADE, MachineConfig
-from m3vit.rtl.activations import WORD_BITS, Activations
+from m3vit.rtl.activations import WORD_BITS, Activations, row_bits
 from m3vit.rtl.control import SLOT_BITS, Control
 from m3vit.rtl.library import delayed, lanes, register, shared
 from m3vit.rtl.passes import PAIR_BITS, TOKEN_BITS, Source
@@ -41,7 +41,7 @@ class Operand(Component):
     def __init__(self, machine: MachineConfig) -> None:
         self.machine = machine
         self.groups, self.rows, self.chains = machine.groups, machine.rows, machine.chains
-        row = len(Activations(machine).row0)
+        row = row_bits(machine)
         lanes_bits = 8 * self.rows
         reads: dict[str, Any] = {}
         for store in ("xn", "qoh"):

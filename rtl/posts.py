@@ -1,13 +1,14 @@
-"""What a pass's kind of result means for its lanes: limits, and logits out of two columns."""
+"""What a pass's kind of result means: limits, logits out of two columns, rows of its store."""
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from m3vit.hw.formats import GATE_LOW_BITS, RESIDUAL_BITS
 from m3vit.rtl.accumulator import ACCUMULATOR_BITS
 from m3vit.rtl.library import delayed, lanes, register
 from m3vit.rtl.passes import Post
+from m3vit.rtl.results import ROW_BITS
 from m3vit.rtl.shift_saturate import Range
 
 GATE_BITS = 2 * RESIDUAL_BITS
@@ -36,3 +37,18 @@ def joined_logits(m: Module, acc: Value, cycles: int, name: str) -> Value:
         m.d.sync += total.eq((high.as_signed() << GATE_LOW_BITS) + low.as_signed())
         joined.append(total)
     return delayed(m, Cat(*joined), cycles - 1, name)
+
+
+def first_row(m: Module, c: Any, tokens: Value, half_tokens: Value) -> Value:
+    """Row of token 0 in the block of 8 units of 16 channels that holds ``c.column``, two cycles
+    later: rows of a block are T in QOH, twice ceil(T/2) in RES.
+    """
+    step, block = Signal(len(tokens) + 1), c.column[3:]
+    m.d.comb += step.eq(Mux(c.post == Post.RESIDUAL, half_tokens << 1, tokens))
+    parts = [register(ROW_BITS, f"row_part{half}") for half in range(2)]
+    for part, low in zip(parts, (0, 2), strict=True):
+        scaled = (Mux(block[bit], step << bit, 0) for bit in (low, low + 1))
+        m.d.sync += part.eq(sum(scaled, start=Const(0, 1)))
+    row = register(ROW_BITS, "row_of_block")
+    m.d.sync += row.eq(parts[0] + parts[1])
+    return row

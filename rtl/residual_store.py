@@ -39,9 +39,10 @@ def row_of(word: Value, token: Value, pairs: Value) -> Value:
 class ResidualStore(Component):
     """Words of 16 channels of int18; a read and a write port a bank.
 
-    Ports: ``read`` / ``write`` of the retire unit are never refused; ``side_read`` and
-    ``side_write`` of other units are taken when ``*_ready``, that is unless the retire unit uses
-    the bank.  ``data`` and ``side_data`` come ``LATENCY`` cycles after their reads.
+    Ports: ``read<i>`` / ``write<i>`` of the retire unit's two members are never refused: they are
+    always in different banks.  ``side_read`` and ``side_write`` of other units are taken when
+    ``*_ready``, that is unless the retire unit uses the bank.  ``data<i>`` and ``side_data`` come
+    ``LATENCY`` cycles after their reads.
     """
 
     LATENCY = 3
@@ -50,27 +51,28 @@ class ResidualStore(Component):
         self.depth = store_depth(machine)
         place = place_layout(machine)
         ports: dict[str, Any] = {}
-        for name in ("read", "side_read"):
+        for name in ("read0", "read1", "side_read"):
             ports |= {name: In(1), f"{name}_place": In(place)}
-        for name in ("write", "side_write"):
+        for name in ("write0", "write1", "side_write"):
             ports |= {name: In(1), f"{name}_place": In(place), f"{name}_data": In(WORD_BITS)}
         super().__init__(
             {
                 **ports,
                 "side_read_ready": Out(1),
                 "side_write_ready": Out(1),
-                "data": Out(WORD_BITS),
+                "data0": Out(WORD_BITS),
+                "data1": Out(WORD_BITS),
                 "side_data": Out(WORD_BITS),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Banks and the two results' multiplexers."""
+        """Banks and the three results' multiplexers."""
         m = Module()
         self._grant(m, "read")
         self._grant(m, "write")
         words = [self._bank(m, index) for index in range(BANKS)]
-        for port, name in (("read", "data"), ("side_read", "side_data")):
+        for port, name in (("read0", "data0"), ("read1", "data1"), ("side_read", "side_data")):
             pick = delayed(m, getattr(self, f"{port}_place").bank, 2, f"{port}_bank")
             held = register(WORD_BITS, f"{name}_held")
             m.d.sync += held.eq(Cat(*words).word_select(pick, WORD_BITS))
@@ -78,25 +80,38 @@ class ResidualStore(Component):
         return m
 
     def _grant(self, m: Module, kind: str) -> None:
-        taken = getattr(self, kind)
-        same = getattr(self, f"{kind}_place").bank == getattr(self, f"side_{kind}_place").bank
-        m.d.comb += getattr(self, f"side_{kind}_ready").eq(~(taken & same))
+        side = getattr(self, f"side_{kind}_place").bank
+        taken = [
+            getattr(self, f"{kind}{member}") & (getattr(self, f"{kind}{member}_place").bank == side)
+            for member in range(2)
+        ]
+        m.d.comb += getattr(self, f"side_{kind}_ready").eq(~(taken[0] | taken[1]))
+
+    def _uses(self, m: Module, name: str, index: int) -> Signal:
+        uses = Signal(name=f"{name}_uses{index}")
+        m.d.comb += uses.eq(getattr(self, name) & (getattr(self, f"{name}_place").bank == index))
+        return uses
 
     def _bank(self, m: Module, index: int) -> Value:
         bank = Memory(depth=self.depth, width=WORD_BITS, style="ultra", latency=2)
         m.submodules[f"bank{index}"] = bank
-        reads = Signal(name=f"reads{index}")
-        writes = Signal(name=f"writes{index}")
-        side = Signal(name=f"side{index}")
+        reads = [self._uses(m, f"read{member}", index) for member in range(2)]
+        writes = [self._uses(m, f"write{member}", index) for member in range(2)]
+        side = self._uses(m, "side_write", index)
+
+        def chosen(uses: list[Signal], kind: str, field: str) -> Value:
+            first, second, other = (
+                getattr(self, f"{port}_place").row
+                if field == "row"
+                else getattr(self, f"{port}_data")
+                for port in (f"{kind}0", f"{kind}1", f"side_{kind}")
+            )
+            return Mux(uses[0], first, Mux(uses[1], second, other))
+
         m.d.comb += [
-            reads.eq(self.read & (self.read_place.bank == index)),
-            writes.eq(self.write & (self.write_place.bank == index)),
-            side.eq(
-                self.side_write & self.side_write_ready & (self.side_write_place.bank == index)
-            ),
-            bank.ra0.eq(Mux(reads, self.read_place.row, self.side_read_place.row)),
-            bank.wa.eq(Mux(writes, self.write_place.row, self.side_write_place.row)),
-            bank.wd.eq(Mux(writes, self.write_data, self.side_write_data)),
-            bank.we.eq(writes | side),
+            bank.ra0.eq(chosen(reads, "read", "row")),
+            bank.wa.eq(chosen(writes, "write", "row")),
+            bank.wd.eq(chosen(writes, "write", "data")),
+            bank.we.eq(writes[0] | writes[1] | (side & self.side_write_ready)),
         ]
         return bank.rd0

@@ -1,6 +1,6 @@
 """The results' FIFO: a pair's values of 18 bits and where they go."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -9,6 +9,8 @@ from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.memory import Memory
 from m3vit.rtl.operand import Entry
 from m3vit.rtl.passes import NUMBER_BITS, PAIR_BITS, TOKEN_BITS, Post
+
+ROW_BITS = 13
 
 Target = data.StructLayout(
     {
@@ -27,9 +29,11 @@ Target = data.StructLayout(
         "final": 1,
         "number": NUMBER_BITS,
         "publish": 1,
+        "row": ROW_BITS,
     }
 )
-"""Where a pair's results go; fields as in Control."""
+"""Where a pair's results go; fields as in Control.  row: first row of the block of 8 units of 16
+channels that holds ``column``, of token 0 of its store (QOH or RES)."""
 
 FROM_CONTROL = (
     "post pair both tokens first_token gather column group_step limit weighted guard final "
@@ -48,7 +52,9 @@ def depth_of(machine: MachineConfig) -> int:
 
 
 class Results(Component):
-    """``write`` of ``value`` is never refused: issue keeps room.  Two cycles from in to out."""
+    """``write`` of ``value`` is never refused: issue keeps room.  Two cycles from in to out, then
+    one result a cycle.  ``left``: a result has been taken.
+    """
 
     def __init__(self, machine: MachineConfig) -> None:
         self.layout, self.depth = result_layout(machine), depth_of(machine)
@@ -62,32 +68,27 @@ class Results(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Memory, two pointers, an output register filled ahead."""
+        """A memory whose read register is the output: it reads what will be first next cycle."""
         m = Module()
         width = Value.cast(self.value).shape().width
         m.submodules.store = store = Memory(depth=self.depth, width=width, style="distributed")
         bits = store.address_bits
         head, tail, level = Signal(bits), Signal(bits), Signal(bits + 1)
-        fetch, full, busy = Signal(), Signal(), Signal()
-        held = Signal(width, reset_less=True)
-        takes = self.out.valid & self.out.ready
+        takes, following = Signal(), Signal(bits)
         m.d.comb += [
+            takes.eq(self.out.valid & self.out.ready),
+            following.eq(tail + takes),
             store.we.eq(self.write),
             store.wa.eq(head),
             store.wd.eq(Value.cast(self.value)),
-            store.ra0.eq(tail),
-            self.out.valid.eq(full),
-            Value.cast(self.out.payload).eq(held),
-            fetch.eq((level != 0) & ~busy & (~full | takes)),
+            store.ra0.eq(following),
+            Value.cast(self.out.payload).eq(store.rd0),
             self.left.eq(takes),
         ]
         m.d.sync += [
             head.eq(head + self.write),
-            tail.eq(tail + fetch),
-            level.eq(level + self.write - fetch),
-            busy.eq(fetch),
-            full.eq(Mux(busy, 1, full & ~takes)),
+            tail.eq(following),
+            level.eq(level + self.write - takes),
+            self.out.valid.eq(Mux(takes, level > 1, level != 0)),
         ]
-        with m.If(busy):
-            m.d.sync += held.eq(Cat(store.rd0))
         return m

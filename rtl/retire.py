@@ -8,40 +8,45 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.formats import RESIDUAL_BITS
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import WORD_BITS, Activations, in_half, unit_address
+from m3vit.rtl.hidden_write import UNIT_BITS, HiddenWrite
 from m3vit.rtl.key_value_write import key_write, value_write
 from m3vit.rtl.library import delayed, lanes, register
 from m3vit.rtl.loader import kv_depth
 from m3vit.rtl.passes import NUMBER_BITS, TOKEN_BITS, Post
-from m3vit.rtl.residual import ResidualAdd
-from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
-from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
+from m3vit.rtl.residual_store import CHANNELS
+from m3vit.rtl.residual_write import ResidualWrite
 from m3vit.rtl.results import result_layout
-from m3vit.rtl.weigh import ONE, WEIGHT_BITS, Weigh
+from m3vit.rtl.value_sums import ValueSums
+from m3vit.rtl.weigh import ONE
 
 _UNIT = RESIDUAL_BITS * CHANNELS
-_SETTLED = 14
-"""Cycles from a unit's acceptance until its write can be read."""
-_REVISIT = 6
-"""Cycles between the same word of two pairs: longer than read, add, write."""
-_VALUE_CYCLES = 4
+_COUNT_BITS = 5
+_NEAR = 2
+"""Groups up to this many units apart never meet in a bank of QOH; further apart, two at a time."""
 
 
 class Retire(Component):
-    """Ports: ``results``; the write port of QOH, the retire ports of RES, the write port of K and V
-    (one address for all groups), V's sums, and ``gate`` (a result, when its post is GATE).
+    """Ports: ``results``; those of HiddenWrite (QOH) and ResidualWrite (RES) to their stores; the
+    write port of K and V (one address for all groups), V's sums, and ``gate`` (a result, when its
+    post is GATE).
 
     Constants of an operation: ``tokens`` T, ``half_tokens`` ceil(T/2), ``query_steps``,
-    ``value_columns``.  Counters: ``retired`` number, ``published`` tokens whose residual is
-    complete (cleared by ``publish_clear``, all with ``publish_all``).  ``saturated``: additions
-    that saturated in a cycle.
+    ``value_columns``.  Counters: ``retired`` is the number of the last result that a pass may
+    read, ``written`` the same for readers of the residual; ``published`` tokens whose residual is
+    complete (cleared by ``publish_clear``, all with ``publish_all``).
+
+    Cycles a pair: QOH 2 (4 with heads of 64 channels, which meet in a bank), residual ``groups``
+    (at least 2), K 16 / chains, V 3, gate 1.  The residual's members take the groups in turns one
+    apart, so that two tokens of equal parity do not meet in a bank; two passes of residuals keep
+    a distance that lets the first one's last words be written before they can be wanted again.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
         self.machine = machine
         self.groups, self.chains = machine.groups, machine.chains
-        row, word = len(Activations(machine).write_row), machine.chains * machine.columns
-        self.place = place_layout(machine)
+        self.turns = max(2, machine.groups)
+        self.hidden, self.residual = HiddenWrite(machine), ResidualWrite(machine)
+        word = machine.chains * machine.columns
         layout = result_layout(machine)
         super().__init__(
             {
@@ -50,18 +55,8 @@ class Retire(Component):
                 "half_tokens": In(TOKEN_BITS),
                 "query_steps": In(4),
                 "value_columns": In(4),
-                "qoh_write": Out(1),
-                "qoh_ready": In(1),
-                "qoh_bank": Out(2),
-                "qoh_row": Out(row),
-                "qoh_data": Out(WORD_BITS),
-                "qoh_mask": Out(4),
-                "res_read": Out(1),
-                "res_read_place": Out(self.place),
-                "res_data": In(RESIDUAL_WORD),
-                "res_write": Out(1),
-                "res_write_place": Out(self.place),
-                "res_write_data": Out(RESIDUAL_WORD),
+                **_store_ports(self.hidden, ("reading", "write_")),
+                **_store_ports(self.residual, ("read", "write", "data")),
                 "kv_address": Out(range(kv_depth(machine))),
                 "kv_mask": Out(word),
                 "kv_data": Out(8 * word * machine.groups),
@@ -70,6 +65,7 @@ class Retire(Component):
                 "v1": Out(8 * machine.panel),
                 "gate": Out(stream.Signature(layout)),
                 "retired": Out(NUMBER_BITS),
+                "written": Out(NUMBER_BITS),
                 "published": Out(TOKEN_BITS),
                 "publish_clear": In(1),
                 "publish_all": In(1),
@@ -79,128 +75,146 @@ class Retire(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """A counter of steps in a result; units of 16 channels behind it."""
+        """A counter of steps in a result, its units, and their writers behind a register."""
         m = Module()
         self.result: Any = self.results.payload
         self.target: Any = self.result.target
-        self.count = Signal(5)
-        self.advance, self.moves, self.ends = Signal(), Signal(), Signal()
-        m.d.comb += [
-            self.advance.eq(~self.qoh_write | self.qoh_ready),
-            self.moves.eq(self.results.valid & self.advance & ~self._gate_blocks(m)),
-            self.ends.eq(self.count == self._steps(m) - 1),
-            self.results.ready.eq(self.moves & self.ends),
-        ]
-        with m.If(self.moves):
-            m.d.sync += self.count.eq(Mux(self.ends, 0, self.count + 1))
-        self._units(m)
+        m.submodules.hidden, m.submodules.residual = self.hidden, self.residual
+        for writer in (self.hidden, self.residual):
+            for name, member in _store_ports(writer, ("reading", "read", "write", "data")).items():
+                mine, its = Value.cast(getattr(self, name)), Value.cast(getattr(writer, name))
+                m.d.comb += its.eq(mine) if member.flow == In else mine.eq(its)
+        self._kinds(m)
+        self._step(m)
+        self._find_units(m)
+        self._to_hidden(m)
+        self._to_residual(m)
         self._keys_and_values(m)
         self._account(m)
         return m
 
-    def _gate_blocks(self, m: Module) -> Value:
-        gate = self.target.post == Post.GATE
+    def _kinds(self, m: Module) -> None:
+        post = self.target.post
+        self.is_hidden, self.is_residual, self.is_gate = Signal(), Signal(), Signal()
         m.d.comb += [
+            self.is_hidden.eq((post == Post.HIDDEN) | (post == Post.GELU) | (post == Post.OUTPUT)),
+            self.is_residual.eq(post == Post.RESIDUAL),
+            self.is_gate.eq(post == Post.GATE),
+        ]
+
+    def _step(self, m: Module) -> None:
+        """``advance``: nothing waits for a bank; ``moves``: a step is taken; ``ends``: the last."""
+        self.count, self.advance = Signal(_COUNT_BITS), Signal()
+        self.moves, self.ends = Signal(), Signal()
+        distance = Signal(range(ResidualWrite.REVISIT))
+        blocked = (self.is_gate & ~self.gate.ready) | (self.is_residual & (distance != 0))
+        single = self.is_hidden & ~self.target.both
+        m.d.comb += [
+            self.advance.eq(self.hidden.free),
+            self.moves.eq(self.results.valid & self.advance & ~blocked),
+            self.ends.eq(self.count == self._last_step(m)),
+            self.results.ready.eq(self.moves & self.ends),
             Value.cast(self.gate.payload).eq(Value.cast(self.result)),
-            self.gate.valid.eq(self.results.valid & gate & self.advance),
+            self.gate.valid.eq(self.results.valid & self.is_gate & self.advance),
         ]
-        return gate & ~self.gate.ready
+        with m.If(self.moves):
+            m.d.sync += self.count.eq(Mux(self.ends, 0, self.count + Mux(single, 2, 1)))
+        with m.If(self.moves & self.ends & self.is_residual & self.target.final):
+            m.d.sync += distance.eq(ResidualWrite.REVISIT - 2)
+        with m.Elif(distance != 0):
+            m.d.sync += distance.eq(distance - 1)
 
-    def _steps(self, m: Module) -> Value:
-        """Cycles that a result takes."""
-        steps = Signal(5)
-        with m.Switch(self.target.post):
+    def _last_step(self, m: Module) -> Value:
+        last, t = Signal(_COUNT_BITS), self.target
+        self.far = Signal()
+        m.d.comb += self.far.eq(t.group_step > _NEAR)
+        with m.Switch(t.post):
             with m.Case(Post.VALUE):
-                m.d.comb += steps.eq(_VALUE_CYCLES)
+                m.d.comb += last.eq(ValueSums.REVISIT - 1)
             with m.Case(Post.KEY):
-                m.d.comb += steps.eq(CHANNELS // self.chains)
+                m.d.comb += last.eq(CHANNELS // self.chains - 1)
             with m.Case(Post.GATE):
-                m.d.comb += steps.eq(1)
+                m.d.comb += last.eq(0)
+            with m.Case(Post.RESIDUAL):
+                m.d.comb += last.eq(self.turns - 1)
             with m.Default():
-                m.d.comb += steps.eq(max(2 * self.groups, _REVISIT))
-        return steps
+                m.d.comb += last.eq(Cat(t.both, self.far))
+        return last
 
-    def _units(self, m: Module) -> None:
-        """16 channels of one member a cycle: QOH at once, the residual through the adder."""
+    def _find_units(self, m: Module) -> None:
+        """Unit of 16 channels of every group, and whether there is one."""
         t = self.target
-        member, group = Signal(), Signal(range(max(2, self.groups)))
-        m.d.comb += [
-            member.eq(self.count >= self.groups),
-            group.eq(Mux(member, self.count - self.groups, self.count)),
-        ]
-        unit = Signal(8)
-        m.d.comb += unit.eq(
-            t.column
-            + sum(Mux(group == g, (t.group_step * g)[:8], 0) for g in range(1, self.groups))
-        )
-        exists = (unit < t.limit) & (~member | t.both) & (self.count < 2 * self.groups)
-        picked = self.result.values.word_select(Cat(member, group)[: len(group) + 1], _UNIT)
-        hidden = (t.post == Post.HIDDEN) | (t.post == Post.GELU) | (t.post == Post.OUTPUT)
-        residual = t.post == Post.RESIDUAL
-        self.residual_unit = Signal()
-        values, settled = register(_UNIT, "unit_values"), Signal()
-        m.d.comb += settled.eq(self.moves & exists)
-        with m.If(self.advance):
-            m.d.sync += [
-                values.eq(picked),
-                self.qoh_write.eq(settled & hidden),
-                self.residual_unit.eq(settled & residual),
-            ]
-        self._to_hidden(m, unit, member, values)
-        self._to_residual(m, unit, member, values)
+        self.units = [Signal(UNIT_BITS, name=f"unit{g}") for g in range(self.groups)]
+        self.exists = Signal(self.groups)
+        for group, unit in enumerate(self.units):
+            m.d.comb += unit.eq(t.column + t.group_step * group)
+        m.d.comb += self.exists.eq(Cat(unit < t.limit for unit in self.units))
 
-    def _to_hidden(self, m: Module, unit: Value, member: Value, values: Value) -> None:
-        token = Cat(member, self.target.pair)
-        bank, row, half = unit_address(unit[:7], token, self.tokens)
-        half_held = Signal()
-        with m.If(self.advance):
-            m.d.sync += [self.qoh_bank.eq(bank), self.qoh_row.eq(row), half_held.eq(half)]
-        codes = Cat(value[:8] for value in lanes(values, RESIDUAL_BITS))
-        word, mask = in_half(codes, half_held)
-        m.d.comb += [self.qoh_data.eq(word), self.qoh_mask.eq(mask)]
-
-    def _to_residual(self, m: Module, unit: Value, member: Value, values: Value) -> None:
-        t = self.target
-        token, weight = Signal(TOKEN_BITS), register(WEIGHT_BITS, "weight")
-        guard, place = register(3, "guard"), Signal(self.place)
-        m.d.comb += token.eq(Mux(member, t.entry.token1, t.entry.token0) + t.first_token)
-        with m.If(self.advance):
-            m.d.sync += [
-                place.bank.eq(bank_of(unit, token)),
-                place.row.eq(row_of(unit, token, self.half_tokens)),
-                weight.eq(Mux(t.weighted, Mux(member, t.entry.weight1, t.entry.weight0), ONE)),
-                guard.eq(Mux(t.weighted, t.guard, 0)),
-            ]
-        m.submodules.weigh = weigh = Weigh(CHANNELS)
-        m.submodules.add = add = ResidualAdd(CHANNELS)
-        lead = Weigh.LATENCY - ResidualStore.LATENCY
-        total = Weigh.LATENCY + ResidualAdd.LATENCY
-        pulses = _pulses(m, self.residual_unit & self.advance, total, "residual")
-        places = [Value.cast(place)]
-        for stage in range(total):
-            places.append(delayed(m, places[-1], 1, f"place{stage}"))
-        m.d.comb += [
-            weigh.y.eq(values),
-            weigh.w.eq(weight),
-            weigh.guard.eq(guard),
-            self.res_read.eq(pulses[lead]),
-            Value.cast(self.res_read_place).eq(places[lead]),
-            add.old.eq(self.res_data),
-            add.term.eq(weigh.term),
-            add.enable.eq(pulses[Weigh.LATENCY]),
-            self.res_write.eq(pulses[total]),
-            Value.cast(self.res_write_place).eq(places[total]),
-            self.res_write_data.eq(add.y),
-        ]
-        m.d.comb += self.saturated.eq(add.saturated)
+    def _values(self, group: int, member: int) -> Value:
+        """18 bits [16]."""
+        at = (2 * group + member) * _UNIT
+        values: Value = self.result.values[at : at + _UNIT]
+        return values
 
     def _codes(self, member: int) -> list[Value]:
-        """int8 [G][C] of one member."""
+        """int8 [G * 16] of one member."""
         return [
             value[:8]
-            for group in lanes(self.result.values, 2 * _UNIT)
-            for value in lanes(group[member * _UNIT : (member + 1) * _UNIT], RESIDUAL_BITS)
+            for group in range(self.groups)
+            for value in lanes(self._values(group, member), RESIDUAL_BITS)
         ]
+
+    def _to_hidden(self, m: Module) -> None:
+        """Members one after the other; far groups in two turns, the first two in front."""
+        hidden, t = self.hidden, self.target
+        member, second = self.count[0], self.count[1]
+        turn = Cat(~self.far | (second == group // 2) for group in range(self.groups))
+        later = self.units[min(2, self.groups - 1)]
+        m.d.comb += [
+            hidden.valid.eq(self.moves & self.is_hidden),
+            hidden.codes.eq(Mux(member, Cat(*self._codes(1)), Cat(*self._codes(0)))),
+            hidden.units.eq(Cat(*self.units)),
+            hidden.here.eq(self.exists & turn),
+            hidden.first.eq(Mux(second, later, t.column)),
+            hidden.lift.eq(second & (later[3:] != t.column[3:])),
+            hidden.row.eq(t.row),
+            hidden.token.eq(Cat(member, t.pair)),
+            hidden.tokens.eq(self.tokens),
+        ]
+
+    def _to_residual(self, m: Module) -> None:
+        residual, t = self.residual, self.target
+        m.d.comb += [
+            residual.row.eq(t.row),
+            residual.guard.eq(Mux(t.weighted, t.guard, 0)),
+            residual.half_tokens.eq(self.half_tokens),
+            self.saturated.eq(residual.saturated),
+        ]
+        for member in range(2):
+            token, weight = (getattr(t.entry, f"{name}{member}") for name in ("token", "weight"))
+            m.d.comb += [
+                getattr(residual, f"token{member}").eq(token + t.first_token),
+                getattr(residual, f"weight{member}").eq(Mux(t.weighted, weight, ONE)),
+            ]
+            self._turn(m, member)
+
+    def _turn(self, m: Module, member: int) -> None:
+        """The group that this member takes now."""
+        residual, t = self.residual, self.target
+        exists = self.moves & self.is_residual & (t.both if member else 1)
+        with m.Switch(self.count):
+            for step in range(self.turns):
+                group = (step + member) % self.turns
+                if group >= self.groups:
+                    continue
+                unit = self.units[group]
+                with m.Case(step):
+                    m.d.comb += [
+                        getattr(residual, f"valid{member}").eq(exists & self.exists[group]),
+                        getattr(residual, f"y{member}").eq(self._values(group, member)),
+                        getattr(residual, f"unit{member}").eq(unit),
+                        getattr(residual, f"next{member}").eq(unit[3] ^ t.column[3]),
+                    ]
 
     def _keys_and_values(self, m: Module) -> None:
         t, machine = self.target, self.machine
@@ -225,39 +239,46 @@ class Retire(Component):
         ]
 
     def _account(self, m: Module) -> None:
-        """Numbers and tokens become visible when the writes have settled."""
+        """A result can be read by a pass when QOH has taken it, by others when RES has it."""
         t = self.target
-        done = Signal()
+        done, end = Signal(), Signal(TOKEN_BITS + 1)
         number, token = register(NUMBER_BITS, "number"), register(TOKEN_BITS, "token")
         publish = register(1, "publish")
-        end = Signal(TOKEN_BITS + 1)
         m.d.comb += end.eq((t.pair << 1) + 2)
         last = Mux(t.gather, self.tokens, Mux(end > t.tokens, t.tokens, end) + t.first_token)
         with m.If(self.advance):
             m.d.sync += [
                 done.eq(self.moves & self.ends & t.final),
                 number.eq(t.number),
-                publish.eq(t.publish),
+                publish.eq(t.publish & self.is_residual),
                 token.eq(last),
             ]
-        late = _pulses(m, done & self.advance, _SETTLED, "settled")[-1]
-        tail = delayed(m, Cat(number, token, publish), _SETTLED, "tail")
+        taken = Signal()
+        m.d.comb += taken.eq(done & self.advance)
+        with m.If(taken):
+            m.d.sync += self.retired.eq(number)
+        self._publish(m, taken, Cat(number, publish, token))
+        m.d.comb += self.busy.eq(self.results.valid | done)
+
+    def _publish(self, m: Module, taken: Value, record: Value) -> None:
+        late: Any = taken
+        for stage in range(ResidualWrite.LATENCY):
+            held = Signal(name=f"settled{stage}")
+            m.d.sync += held.eq(late)
+            late = held
+        tail = delayed(m, record, ResidualWrite.LATENCY, "tail")
         with m.If(self.publish_clear):
             m.d.sync += self.published.eq(0)
         with m.If(late):
-            m.d.sync += self.retired.eq(tail[:NUMBER_BITS])
-            with m.If(tail[-1]):
-                m.d.sync += self.published.eq(tail[NUMBER_BITS:-1])
+            m.d.sync += self.written.eq(tail[:NUMBER_BITS])
+            with m.If(tail[NUMBER_BITS]):
+                m.d.sync += self.published.eq(tail[NUMBER_BITS + 1 :])
         with m.If(self.publish_all):
             m.d.sync += self.published.eq(self.tokens)
-        m.d.comb += self.busy.eq(self.results.valid)
 
 
-def _pulses(m: Module, pulse: Value, cycles: int, name: str) -> list[Any]:
-    """The pulse after 0, 1 .. ``cycles`` cycles."""
-    late: list[Any] = [pulse]
-    for stage in range(cycles):
-        held = Signal(name=f"{name}{stage}")
-        m.d.sync += held.eq(late[-1])
-        late.append(held)
-    return late
+def _store_ports(writer: Component, starts: tuple[str, ...]) -> dict[str, Any]:
+    """The ports of a writer that lead to its store."""
+    return {
+        name: member for name, member in writer.signature.members.items() if name.startswith(starts)
+    }
