@@ -43,7 +43,7 @@ class MachineConfig:
     exponential_lanes: int = 192
     requantise_lanes: int = 96
     layernorm_lanes: int = 16
-    combine_lanes: int = 24
+    combine_lanes: int = 32
     activation_bytes: int = 16 * 4096 * 8
     max_tokens: int = 2048
     max_width: int = 768
@@ -160,7 +160,7 @@ MACHINES: Mapping[str, MachineConfig] = MappingProxyType(
                 exponential_lanes=48,
                 requantise_lanes=48,
                 layernorm_lanes=8,
-                combine_lanes=12,
+                combine_lanes=32,
                 max_tokens=256,
                 max_width=192,
                 max_experts=16,
