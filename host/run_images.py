@@ -48,6 +48,8 @@ class Request:
 class Finished:
     """One image, done."""
 
+    names: list[str]
+    """``IMAGE.TASK`` of each run, as the files are called."""
     records: list[ResultRecord]
     trace: list[TracedPlan]
     written: list[Path]
@@ -128,6 +130,7 @@ class _Runner:
                 files = _files(image, name, predictions, self.request)
             written = write_together(self.request.out, files)
         return Finished(
+            names=[f"{name}.{one.task.name}" for one in predictions],
             records=[self._record(path, one, watch.phases) for one in predictions],
             trace=_trace(path, predictions),
             written=written,

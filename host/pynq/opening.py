@@ -69,8 +69,9 @@ def open_board(machine: MachineConfig, detail: str = "") -> AcceleratorDevice:
 
 
 def open_remote(machine: MachineConfig, detail: str = "") -> AcceleratorDevice:
-    """The device ``remote:ADDRESS`` or ``remote:ADDRESS,BITSTREAM``: a board that serves
-    PYNQ.remote.  Its interrupts are not carried: the status register is looked at.
+    """The device ``remote:ADDRESS[:PORT][,BITSTREAM]``: a board that serves PYNQ.remote.
+
+    Its interrupts are not carried: the status register is looked at.
 
     Raises:
         ConfigurationError: no address, no bitstream, or pynq was imported without its address.
@@ -81,10 +82,11 @@ def open_remote(machine: MachineConfig, detail: str = "") -> AcceleratorDevice:
         raise ConfigurationError("device remote: expected remote:ADDRESS, the board's address")
     path = bitstream_path(named)
     os.environ[REMOTE] = address
-    from pynq.pl_server.remote_device import RemoteDevice
+    from pynq.pl_server.remote_device import PYNQ_PORT, RemoteDevice
 
+    host, _, port = address.partition(":")
     try:
-        device = RemoteDevice(ip_addr=address)
+        device = RemoteDevice(ip_addr=host, port=int(port or PYNQ_PORT))
     except (RuntimeError, OSError) as error:
         raise DeviceError(
             f"remote:{address}: no PYNQ.remote server answers ({error}); boot the board with "

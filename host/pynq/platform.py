@@ -1,6 +1,8 @@
 """A board as the driver's platform, through ``DefaultIP``, ``MMIO`` and ``pynq.allocate``."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,22 @@ SLICE_S = 0.05
 POLL_S = 0.0005
 
 
-class PynqMemory:
-    """A buffer of ``pynq.allocate``."""
+@contextmanager
+def _reaching(name: str) -> Iterator[None]:
+    """Whatever PYNQ, the system or a connection raises means that the device has gone."""
+    try:
+        yield
+    except Exception as error:
+        raise DeviceError(
+            f"{name}: the device has gone ({_words(error)}); open it again and load the packages"
+        ) from error
 
-    def __init__(self, device: Any, size: int) -> None:
+
+class PynqMemory:
+    """A buffer of ``pynq.allocate`` on the device called ``name``."""
+
+    def __init__(self, device: Any, size: int, name: str) -> None:
+        self._name = name
         self._array = pynq.allocate((size,), "u1", target=device)
         self.address = int(self._array.device_address)
         self.data: UInt8 = np.asarray(self._array)
@@ -32,18 +46,21 @@ class PynqMemory:
 
     def to_device(self) -> None:
         """Write caches back."""
-        self._array.sync_to_device()
+        with _reaching(self._name):
+            self._array.sync_to_device()
 
     def from_device(self) -> None:
         """Drop caches."""
-        self._array.sync_from_device()
+        with _reaching(self._name):
+            self._array.sync_from_device()
 
     def free(self) -> None:
         """Give the contiguous memory back; a second call changes nothing."""
         array, self._array = self._array, None
         if array is not None:
             self.data = np.empty(0, np.uint8)
-            array.freebuffer()
+            with suppress(DeviceError), _reaching(self._name):  # gone, and its memory with it
+                array.freebuffer()
 
 
 class PynqPlatform:
@@ -76,31 +93,22 @@ class PynqPlatform:
 
     def read(self, offset: int) -> int:
         """Read through the core's MMIO."""
-        try:
+        with _reaching(self.name):
             return int(self._core.read(offset))
-        except (OSError, RuntimeError) as error:  # of the connection; a dead bus ends the process
-            raise self._gone(error) from error
 
     def write(self, offset: int, value: int) -> None:
         """Write through the core's MMIO."""
-        try:
+        with _reaching(self.name):
             self._core.write(offset, int(value))
-        except (OSError, RuntimeError) as error:
-            raise self._gone(error) from error
-
-    def _gone(self, error: Exception) -> DeviceError:
-        words = str(error).splitlines() or [type(error).__name__]
-        return DeviceError(f"{self.name}: the device has gone ({words[0]}); open it again")
 
     def allocate(self, size: int) -> PynqMemory:
         """Contiguous memory of the kernel's pool (CMA)."""
         try:
-            return PynqMemory(self._core.device, size)
-        except (OSError, RuntimeError, MemoryError) as error:
-            words = str(error).splitlines() or [type(error).__name__]
+            return PynqMemory(self._core.device, size, self.name)
+        except Exception as error:
             raise DeviceError(
-                f"{self.name}: no room for a buffer of {size} bytes ({words[0]}); boot the board "
-                "with a larger CMA pool, or unload packages"
+                f"{self.name}: no room for a buffer of {size} bytes ({_words(error)}); boot the "
+                "board with a larger CMA pool, or unload packages"
             ) from error
 
     def wait(self, seconds: float) -> bool:
@@ -119,3 +127,10 @@ class PynqPlatform:
             self._loop.close()
         if self._carrier is not None:
             self._carrier.close()
+
+
+def _words(error: Exception) -> str:
+    """One line of an error of PYNQ, numpy, the system or a remote call."""
+    details = getattr(error, "details", None)
+    text = str(details() if callable(details) else error)
+    return (text.splitlines() or [type(error).__name__])[0]

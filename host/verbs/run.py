@@ -21,6 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--truth", type=Path, metavar="FILE", help="ground truth (.npz) to show beside one image"
     )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write the routing (.npz)")
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="DIR",
+        help="count every unit's cycles by layer (--device rtl): table, picture and JSON in DIR",
+    )
     parser.add_argument("--json", action="store_true", help="print one record a line, only that")
 
 
@@ -28,9 +34,11 @@ def run(args: argparse.Namespace) -> int:
     """Run every image for every task asked for."""
     from m3vit.host.devices.table import open_device
     from m3vit.host.images import read_image
+    from m3vit.host.profile_table import profile_table
+    from m3vit.host.profiling import start_profile, write_profiles
     from m3vit.host.progress import Patient
     from m3vit.host.report import table
-    from m3vit.host.run_images import ALL_TASKS, Request, run_images
+    from m3vit.host.run_images import ALL_TASKS, Finished, Request, run_images
     from m3vit.host.truth import read_truth
     from m3vit.hw.errors import ConfigurationError
     from m3vit.hw.machine_file import find_machine
@@ -53,17 +61,24 @@ def run(args: argparse.Namespace) -> int:
         routing=args.trace is not None,
         truth=truth,
     )
-    finished = []
+    finished: list[Finished] = []
+    profiled: list[Path] = []
     with open_device(args.device, machine) as device:
+        counting = start_profile(device) if args.profile else None
         for one in run_images(package, device, request, Patient()):
             finished.append(one)
             if args.json:
                 print("\n".join(record.to_json() for record in one.records), flush=True)
+        if counting is not None:
+            names = [name for one in finished for name in one.names]
+            profiles, profiled = write_profiles(counting, package, names, args.profile)
+            if not args.json:
+                print("\n\n".join(map(profile_table, profiles)) + "\n")
     if args.trace:
         save_trace(args.trace, [entry for one in finished for entry in one.trace])
     if not args.json:
         print(table([record for one in finished for record in one.records]))
         written = [*(path for one in finished for path in one.written)]
-        for path in [*written, *([args.trace] if args.trace else [])]:
+        for path in [*written, *([args.trace] if args.trace else []), *profiled]:
             print(f"wrote {path}")
     return 0
