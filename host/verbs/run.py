@@ -1,6 +1,7 @@
 """``m3vit run``: images to predictions on a device."""
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -24,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         type=Path,
+        nargs="?",
+        const=Path(os.environ.get("M3VIT_BUILD", "build")) / "profile",
         metavar="DIR",
         help="count every unit's cycles by layer (--device rtl): table, picture and JSON in DIR",
     )
