@@ -1,6 +1,7 @@
 """The files of a package, read without trusting them: sizes first, digests before contents."""
 
 import hashlib
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -102,6 +103,8 @@ def read_arrays(file: Path, most: int) -> dict[str, np.ndarray[Any, Any]]:
         KeyError,
         NotImplementedError,
         RuntimeError,
+        SyntaxError,  # of a damaged array header, which numpy parses as Python
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

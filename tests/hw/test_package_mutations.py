@@ -206,6 +206,15 @@ def test_an_array_that_claims_to_be_huge(folder: Path, shape: tuple[int, ...]) -
     _refuse_sample(folder, "unpacks to|array of")
 
 
+@pytest.mark.parametrize("header", ["{'descr': (\n", "{'descr'", "\x00", "3", "{" * 300])
+def test_an_array_header_that_is_none(folder: Path, header: str) -> None:
+    text = header.encode().ljust(118) + b"\n"
+    prefix = np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little")
+    with zipfile.ZipFile(folder / GOLDEN, "w") as archive:
+        archive.writestr("image.npy", prefix + text)
+    _refuse_sample(folder, "cannot read golden.npz")
+
+
 def _refuse_sample(folder: Path, reason: str) -> None:
     seal(read_manifest(folder), folder)
     package = read_package(folder)

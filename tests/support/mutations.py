@@ -1,5 +1,6 @@
 """Packages damaged on purpose, their digests made good again so that deeper checks are reached."""
 
+import copy
 import hashlib
 import json
 import random
@@ -87,7 +88,7 @@ def _reseal_machine(manifest: dict[str, Any]) -> None:
 def _strange(value: Any, rng: random.Random) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and rng.random() < 0.5:
         return rng.choice((value + 1, value - 1, -value, 2 * value, value << 20, float(value)))
-    return rng.choice(STRANGE)
+    return copy.deepcopy(rng.choice(STRANGE))
 
 
 def mutate_blob(folder: Path, rng: random.Random) -> None:
