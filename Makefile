@@ -8,7 +8,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu test-gpu results sim-memory lint typecheck clean
+.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu test-gpu notebooks results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	echo "installing into $(VENV) (a few minutes the first time)"; \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 $(STAMP): pyproject.toml constraints.txt
-	@$(INSTALL) -e '.[model,rtl,sim,dask,gpu,hls,pynq,dev]'
+	@$(INSTALL) -e '.[model,notebooks,rtl,sim,dask,gpu,hls,pynq,dev]'
 	@touch $@ $(DEMO)
 
 $(DEMO): pyproject.toml constraints.txt
@@ -39,6 +39,10 @@ test-slow: $(STAMP) ## The tests that take minutes
 
 sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer reference
 	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
+
+notebooks: $(STAMP) ## The notebooks, headless, with outputs and pictures (DEVICE=reference|rtl|pynq)
+	@test -f $(M3VIT_BUILD)/demo/package/manifest.json || $(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
+	@$(BIN)/m3vit notebooks --device $(or $(DEVICE),reference) --package $(M3VIT_BUILD)/demo/package --out $(M3VIT_BUILD)/notebooks
 
 RECORDS := host/compare/records/estimate-zcu104.jsonl
 WORKLOADS := tiny-cityscapes tiny-cityscapes-k2 tiny-224 small-224 tiny-pascal tiny-nyud small-pascal small-nyud

@@ -35,6 +35,10 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "validate": ("m3vit.host.verbs.validate", "a folder of images, OK or NOK against golden"),
         "power": ("m3vit.host.verbs.power", "a board's rails while it runs, energy an image"),
         "verify": ("m3vit.host.verbs.verify", "a device against the reference, layer by layer"),
+        "notebooks": (
+            "m3vit.host.verbs.notebooks",
+            "run the notebooks headless, pictures as files",
+        ),
         "compare": ("m3vit.host.verbs.compare", "one table of all machines, with evidence"),
         "hls": ("m3vit.hls.verbs.hls", "layers as Vitis HLS kernels: C simulation, reports"),
         "registers": ("m3vit.hw.verbs.registers", "the register table as text, JSON or C"),

@@ -1,7 +1,7 @@
 """A traced run layer by layer, and the first integer in which two runs differ."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -104,3 +104,17 @@ def difference(expected: Layer, got: Layer) -> Difference | None:
         different=len(wrong),
         compared=expected.values.size,
     )
+
+
+def recorded(golden: Mapping[str, NDArray[Any]], layer: Layer, task: str) -> Layer:
+    """What a package's recorded sample says of ``layer``, evaluated when it was compiled.
+
+    Args:
+        golden: the arrays of ``Package.golden``.
+        layer: of a traced run of the recorded image.
+        task: the first task's name, the only one whose layers are recorded.
+    """
+    if layer.name == RESULT:
+        return replace(layer, values=golden[f"{task}.{RESULT}"])
+    values = golden[f"layers.{layer.block}.{layer.name}"]
+    return replace(layer, values=values.view("<u2") if layer.kind == PLAN else values)

@@ -23,8 +23,9 @@ MARKERS = "os^vD<>PX*"
 
 
 def label(entry: Entry) -> str:
-    """Workload and machine."""
-    return f"{entry.workload.model} · {entry.machine}"
+    """Workload, machine and, where it matters, the task."""
+    task = f" ({entry.task})" if entry.task else ""
+    return f"{entry.workload.model} · {entry.machine}{task}"
 
 
 def bars(axes: Any, entries: Sequence[Entry], figure: str, unit: str, scale: float) -> None:
@@ -34,6 +35,7 @@ def bars(axes: Any, entries: Sequence[Entry], figure: str, unit: str, scale: flo
     places = range(len(entries))
     axes.barh(places, values, color=[COLOURS[kind] for kind in kinds])
     axes.set_yticks(places, [label(entry) for entry in entries])
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel(unit)

@@ -7,7 +7,7 @@ import pytest
 
 from m3vit.host.devices.device import DeviceRun
 from m3vit.host.devices.reference import ReferenceDevice
-from m3vit.host.layers import difference, layers_of
+from m3vit.host.layers import difference, layers_of, recorded
 from m3vit.host.verify import verify
 from m3vit.hw.errors import DeviceError
 from m3vit.hw.formats import Int8
@@ -109,3 +109,16 @@ def test_the_first_of_several_differences_is_told(micro: Micro) -> None:
     assert found is not None
     assert (found.token, found.column, found.different) == (2, "channel 5", 2)
     assert found.got - found.expected == 3
+
+
+def test_a_traced_run_is_the_recorded_sample(micro: Micro) -> None:
+    package, golden = micro[1], micro[1].golden()
+    task = package.config.task_names[0]
+    with ReferenceDevice(package.machine) as device:
+        device.load(package)
+        run = device.run(package, patches(golden["image"], package.config.patch), 0, trace=True)
+    layers = list(layers_of(package, run))
+    assert {"embed", "plan", "out", "result"} <= {layer.name for layer in layers}
+    assert [difference(recorded(golden, layer, task), layer) for layer in layers] == [None] * len(
+        layers
+    )

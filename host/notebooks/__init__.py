@@ -1,0 +1,1 @@
+"""Notebooks: a percent-format source each, the .ipynb made from it, and what runs them headless."""
