@@ -70,8 +70,8 @@ figure, axes = plt.subplots(figsize=(8, 0.19 * len(reached) + 1), layout="constr
 for column, (label, colour) in enumerate(
     [("median", "#1b7f3b"), ("99 %", "#d98b1f"), ("largest", "#b03a2e")]
 ):
-    values = [line[column] for line in share]
-    axes.plot(values, range(len(reached)), "o", ms=4, label=label, color=colour)
+    levels = [line[column] for line in share]
+    axes.plot(levels, range(len(reached)), "o", ms=4, label=label, color=colour)
 axes.set_yticks(
     range(len(reached)), [f"block {layer.block} {layer.name}" for layer in reached], fontsize=7
 )
