@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from m3vit.hw.commands.fields import Base, Element, Flag, Op, Post
 from m3vit.hw.commands.word import Command
 from m3vit.hw.layout.sizes import (
+    aligned,
     expert_bytes,
     gate_bytes,
     gelu_bytes,
@@ -48,17 +49,18 @@ def _gemm(command: Command, machine: MachineConfig) -> Extent:
         size = qkv_bytes(machine, command["inner"], command["head_dim"])
     else:
         size = linear_bytes(machine, command["inner"], command["outputs"])
-    return _package(command["weights"], size)
+    return _package(command["weights"], aligned(size, machine.stream_unit))
 
 
 def _experts(command: Command, machine: MachineConfig) -> Iterator[Extent]:
     one = expert_bytes(machine, command["width"], command["hidden"])
+    one = aligned(one, machine.stream_unit)
     yield _package(command["weights"], (command["experts"] - 1) * command["stride"] + one)
     yield _package(command["gelu"], gelu_bytes(machine))
 
 
-def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
-    """Ranges read; for GATE those of task 0 (the task's own are checked when it is known)."""
+def reads_of(command: Command, machine: MachineConfig, task: int = 0) -> Iterator[Extent]:
+    """Ranges read, whole stream units of weights; for GATE those of ``task``."""
     if command.op is Op.DMA and not command.flags & Flag.WRITE:
         yield _dma(command)
     elif command.op is Op.NORM:
@@ -66,9 +68,9 @@ def reads_of(command: Command, machine: MachineConfig) -> Iterator[Extent]:
     elif command.op is Op.GEMM:
         yield _gemm(command, machine)
     elif command.op is Op.GATE:
-        yield _package(
-            command["weights"], gate_bytes(machine, command["width"], command["experts"])
-        )
+        size = gate_bytes(machine, command["width"], command["experts"])
+        start = command["weights"] + task * command["stride"]
+        yield _package(start, aligned(size, machine.stream_unit))
     elif command.op is Op.EXPERTS:
         yield from _experts(command, machine)
 

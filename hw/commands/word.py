@@ -16,6 +16,8 @@ from m3vit.hw.commands.fields import (
 )
 from m3vit.hw.errors import CommandError
 
+_STORES = frozenset(map(int, Store))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -92,27 +94,45 @@ def decode(word: bytes, index: int = 0) -> Command:
     """
     if len(word) != WORD_BYTES:
         raise CommandError(f"command {index}: {len(word)} bytes, expected {WORD_BYTES}")
+    command, malformed = read_word(word)
+    if command is None:
+        raise CommandError(
+            f"command {index}: {word[0] & 63} is not a valid Op, recompile the package"
+        )
+    if malformed:
+        raise CommandError(
+            f"command {index} ({command.op.name}): reserved bits are set or a store is unknown, "
+            "recompile the package"
+        )
+    return command
+
+
+def read_word(word: bytes) -> tuple[Command | None, bool]:
+    """What can be read of any 32 bytes: the command, and whether it is malformed.
+
+    No command: its operation is unknown.  Malformed: a reserved bit, flag or store is used (an
+    unknown store reads as NONE).
+    """
     value = int.from_bytes(word, "little")
     header, _ = _unpack(HEADER, value & ((1 << HEADER_BITS) - 1))
-    try:
-        op, flags = Op(header["op"]), Flag(header["flags"])
-        src, dst = Store(header["src"]), Store(header["dst"])
-    except ValueError as error:
-        raise CommandError(f"command {index}: {error}, recompile the package") from error
+    if header["op"] not in SPECS:
+        return None, True
+    op = Op(header["op"])
     operands, rest = _unpack(SPECS[op].fields, value >> HEADER_BITS)
-    unknown = int(flags) & ~sum(int(flag) for flag in Flag)
-    if rest or header["reserved"] or unknown:
-        raise CommandError(f"command {index} ({op.name}): reserved bits are set, expected zero")
-    return Command(
+    unknown = header["flags"] & ~sum(int(flag) for flag in Flag)
+    stores = [Store(n) if n in _STORES else Store.NONE for n in (header["src"], header["dst"])]
+    lost = [int(store) for store in stores] != [header["src"], header["dst"]]
+    command = Command(
         op=op,
-        flags=flags,
+        flags=Flag(header["flags"] & ~unknown),
         block=header["block"],
-        src=src,
-        dst=dst,
+        src=stores[0],
+        dst=stores[1],
         tokens=header["tokens"],
         pairs=header["pairs"],
         operands=operands,
     )
+    return command, bool(rest or header["reserved"] or unknown or lost)
 
 
 def decode_all(data: bytes) -> tuple[Command, ...]:

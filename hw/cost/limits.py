@@ -1,9 +1,12 @@
 """Whether a network fits a machine's stores, said in sentences."""
 
 from m3vit.hw.config import ModelConfig
-from m3vit.hw.cost.stores import HEAD_DIM_LIMIT
-from m3vit.hw.layout.sizes import panel_bytes
+from m3vit.hw.cost.stores import ACTIVATION_BANKS, ACTIVATION_CHANNELS, HEAD_DIM_LIMIT
+from m3vit.hw.layout.sizes import aligned, panel_bytes
 from m3vit.hw.machine import MachineConfig
+
+STORE_ROW = ACTIVATION_BANKS * ACTIVATION_CHANNELS
+"""Channels of a row of XN, QOH and RES: all their banks side by side."""
 
 
 def _needs(config: ModelConfig, machine: MachineConfig) -> list[tuple[str, int, int]]:
@@ -14,12 +17,13 @@ def _needs(config: ModelConfig, machine: MachineConfig) -> list[tuple[str, int, 
     needs = [
         ("tokens", tokens, machine.max_tokens),
         ("width", config.width, machine.max_width),
-        ("bytes of tokens x width or hidden", tokens * hidden, machine.activation_bytes),
+        ("hidden units of an expert", hidden, max(machine.max_width, config.patch_elements)),
         (
-            "bytes of tokens x head width in K or V",
-            tokens * config.head_dim,
-            machine.max_tokens * HEAD_DIM_LIMIT,
+            "bytes of tokens x width or hidden, in whole rows",
+            (tokens + 1) // 2 * 2 * aligned(hidden, STORE_ROW),
+            aligned(machine.activation_bytes, STORE_ROW),
         ),
+        ("channels of a head", config.head_dim, HEAD_DIM_LIMIT),
         (
             "bytes of the largest panel in the weight ring",
             panel_bytes(machine, inner),

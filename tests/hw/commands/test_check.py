@@ -99,7 +99,7 @@ def test_too_many_tokens_and_a_full_store_are_refused() -> None:
         check_program(commands, MINI, WINDOWS)
     tight = replace(MINI, activation_bytes=400)
     program = emit_program(random_model(CONFIG, 0), tight)
-    with pytest.raises(CommandError, match="tokens x width is 480, expected at most 400"):
+    with pytest.raises(CommandError, match="tokens x width / 128 is 6, expected at most 4"):
         check_program(program.commands, tight, WINDOWS)
 
 
