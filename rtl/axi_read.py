@@ -1,12 +1,14 @@
 """AXI4 read master: regions of memory as a stream of beats, in order."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS, BurstSplitter
 from m3vit.rtl.fifo import Fifo
 
 BURST_INCREMENT = 1
+TAG_BITS = 9
+"""Of what is remembered with a region: the index of the command that it belongs to."""
 CACHE = 0b0011
 """Normal, not cacheable, bufferable."""
 
@@ -16,9 +18,10 @@ class AxiRead(Component):
 
     Ports: AXI4 read channels (``m_axi_``, one identity); regions ``valid``, ``ready``,
     ``address``, ``beats``; data ``data_valid``, ``data_ready``, ``data``, ``data_last`` of its
-    region; ``error`` set by a response that is not OKAY, until ``clear``; ``hold`` stops new
-    bursts; ``idle``: nothing is to be done; ``quiet``: no burst is under way, a
-    region may wait (then a reset loses it without harm).
+    region; ``error`` set by a response that is not OKAY, until ``clear``, with the ``tag`` that
+    came with its region as ``error_tag``; ``hold`` stops new bursts and drops what those under
+    way bring, whether anybody takes data or not; ``idle``: nothing is to be done; ``quiet``: no
+    burst is under way, a region may wait (then a reset loses it without harm).
 
     Up to ``outstanding`` bursts are under way.
     """
@@ -33,11 +36,13 @@ class AxiRead(Component):
                 "ready": Out(1),
                 "address": In(ADDRESS_BITS),
                 "beats": In(LENGTH_BITS),
+                "tag": In(TAG_BITS),
                 "data_valid": Out(1),
                 "data_ready": In(1),
                 "data": Out(data_bits),
                 "data_last": Out(1),
                 "error": Out(1),
+                "error_tag": Out(TAG_BITS),
                 "clear": In(1),
                 "hold": In(1),
                 "idle": Out(1),
@@ -50,10 +55,10 @@ class AxiRead(Component):
         """Bursts out; the end of a region is remembered by burst."""
         m = Module()
         m.submodules.splitter = split = self.splitter
-        m.submodules.ends = ends = Fifo(width=1, depth=self.outstanding)
+        m.submodules.ends = ends = Fifo(width=1 + TAG_BITS, depth=self.outstanding)
         under_way = Signal(range(self.outstanding + 1))
         allowed = ends.w_ready & (under_way != self.outstanding)
-        waiting = Signal()
+        waiting, tag = Signal(), Signal(TAG_BITS)
         start = self.m_axi_arvalid & self.m_axi_arready
         beat = self.m_axi_rvalid & self.m_axi_rready
         end = beat & self.m_axi_rlast
@@ -62,8 +67,10 @@ class AxiRead(Component):
         with m.Elif(split.burst_valid & allowed & ~self.hold):
             m.d.sync += waiting.eq(1)  # a burst once offered stays offered
         m.d.sync += under_way.eq(under_way + start - end)
-        with m.If(beat & (self.m_axi_rresp != 0)):
-            m.d.sync += self.error.eq(1)
+        with m.If(self.valid & self.ready):
+            m.d.sync += tag.eq(self.tag)
+        with m.If(beat & (self.m_axi_rresp != 0) & ~self.error):
+            m.d.sync += [self.error.eq(1), self.error_tag.eq(ends.r_data[1:])]
         with m.Elif(self.clear):
             m.d.sync += self.error.eq(0)
         m.d.comb += [
@@ -79,12 +86,12 @@ class AxiRead(Component):
             self.m_axi_arburst.eq(BURST_INCREMENT),
             self.m_axi_arcache.eq(CACHE),
             ends.w_valid.eq(start),
-            ends.w_data.eq(split.burst_last),
+            ends.w_data.eq(Cat(split.burst_last, tag)),
             ends.r_ready.eq(end),
-            self.data_valid.eq(self.m_axi_rvalid & ends.r_valid),
-            self.m_axi_rready.eq(self.data_ready & ends.r_valid),
+            self.data_valid.eq(self.m_axi_rvalid & ends.r_valid & ~self.hold),
+            self.m_axi_rready.eq((self.data_ready | self.hold) & ends.r_valid),
             self.data.eq(self.m_axi_rdata),
-            self.data_last.eq(self.m_axi_rlast & ends.r_data),
+            self.data_last.eq(self.m_axi_rlast & ends.r_data[0]),
             self.quiet.eq((under_way == 0) & ~waiting),
             self.idle.eq(split.ready & (under_way == 0)),
         ]

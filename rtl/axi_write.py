@@ -12,9 +12,10 @@ class AxiWrite(Component):
 
     Ports: AXI4 write channels (``m_axi_``, one identity); regions ``valid``, ``ready``,
     ``address``, ``beats``; data ``data_valid``, ``data_ready``, ``data``; ``error`` set by a
-    response that is not OKAY, until ``clear``; ``hold`` stops new bursts; ``idle``: every region
-    has been written and answered; ``quiet``: no burst is under way, a region may wait (then a
-    reset loses it without harm).
+    response that is not OKAY, until ``clear``; ``hold`` stops new bursts and fills those under way
+    with beats that write nothing, whether anybody gives data or not; ``idle``: every region has
+    been written and answered; ``quiet``: no burst is under way, a region may wait (then a reset
+    loses it without harm).
 
     A burst's address goes out before its data; up to ``outstanding`` answers are awaited.
     """
@@ -46,7 +47,7 @@ class AxiWrite(Component):
         m = Module()
         m.submodules.splitter = split = self.splitter
         awaited, left = Signal(range(self.outstanding + 1)), Signal(9)
-        waiting = Signal()
+        waiting, drains = Signal(), Signal()
         start = self.m_axi_awvalid & self.m_axi_awready
         beat = self.m_axi_wvalid & self.m_axi_wready
         answer = self.m_axi_bvalid & self.m_axi_bready
@@ -57,6 +58,8 @@ class AxiWrite(Component):
             m.d.sync += waiting.eq(1)  # a burst once offered stays offered
         with m.If(beat):
             m.d.sync += left.eq(left - 1)
+        with m.If(~self.m_axi_wvalid | self.m_axi_wready):  # a beat once offered stays as it is
+            m.d.sync += drains.eq(self.hold)
         m.d.sync += awaited.eq(awaited + start - answer)
         with m.If(answer & (self.m_axi_bresp != 0)):
             m.d.sync += self.error.eq(1)
@@ -74,10 +77,10 @@ class AxiWrite(Component):
             self.m_axi_awsize.eq((self.data_bits // 8 - 1).bit_length()),
             self.m_axi_awburst.eq(BURST_INCREMENT),
             self.m_axi_awcache.eq(CACHE),
-            self.m_axi_wvalid.eq(self.data_valid & (left != 0)),
-            self.data_ready.eq(self.m_axi_wready & (left != 0)),
+            self.m_axi_wvalid.eq((self.data_valid | drains) & (left != 0)),
+            self.data_ready.eq(self.m_axi_wready & (left != 0) & ~drains),
             self.m_axi_wdata.eq(self.data),
-            self.m_axi_wstrb.eq((1 << self.data_bits // 8) - 1),
+            self.m_axi_wstrb.eq((~drains).replicate(self.data_bits // 8)),
             self.m_axi_wlast.eq(left == 1),
             self.m_axi_bready.eq(1),
             self.quiet.eq((left == 0) & (awaited == 0) & ~waiting),

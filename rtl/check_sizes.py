@@ -181,7 +181,9 @@ class SizeRules:
         unit = self.sizes.unit_words
         bits = (unit - 1).bit_length()
         units = (words + (unit - 1)) >> bits
-        return self.stages.held(units * (self.machine.stream_unit // ADDRESS_UNIT), "blocks")
+        size = self.machine.stream_unit // ADDRESS_UNIT
+        parts = (units << bit for bit in range(size.bit_length()) if size >> bit & 1)
+        return self.stages.held(sum(parts, Const(0, 1)), "blocks")
 
 
 def heads_width(stages: Stages) -> Value:

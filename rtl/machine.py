@@ -10,6 +10,7 @@ from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.axi_bursts import ADDRESS_BITS
 from m3vit.rtl.axi_read import AxiRead, read_ports
 from m3vit.rtl.axi_write import AxiWrite, write_ports
+from m3vit.rtl.checks import INDEX_BITS, Checks
 from m3vit.rtl.command_list import CommandList
 from m3vit.rtl.connect import connect
 from m3vit.rtl.core import Core
@@ -22,6 +23,7 @@ from m3vit.rtl.library import shared
 from m3vit.rtl.lists import ExpertLists
 from m3vit.rtl.norm_server import NormServer
 from m3vit.rtl.plan import PlanStore
+from m3vit.rtl.reasons import stop_reason
 from m3vit.rtl.sequencer import CONSTANTS, Sequencer
 from m3vit.rtl.slices import PORT_BITS, Slices
 from m3vit.rtl.tables import Tables
@@ -32,7 +34,7 @@ READS = 4
 
 class Machine(Component):
     """Ports: AXI4 masters ``m<i>_axi_``; ``start`` with its operands; ``finished``, ``failed``
-    with ``error`` and ``index``; counters of events.
+    with ``error`` and ``error_index``; ``index`` of the command in hand; counters of events.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -48,20 +50,20 @@ class Machine(Component):
                 **ports,
                 "start": In(1),
                 "trace": In(1),
-                "task": In(8),
+                "task": In(32),
                 "bases": In(data.ArrayLayout(ADDRESS_BITS, 4)),
                 "command_address": In(ADDRESS_BITS),
-                "command_count": In(16),
+                "windows": In(data.ArrayLayout(32, 4)),
+                "command_count": In(32),
                 "hold": In(1),
                 "quiet": Out(1),
                 "finished": Out(1),
                 "failed": Out(1),
                 "error": Out(8),
+                "error_index": Out(INDEX_BITS),
                 "end_status": Out(8),
                 "index": Out(9),
                 "block": Out(8),
-                "read_error": Out(1),
-                "write_error": Out(1),
                 **{f"add_{name}": Out(STEP_BITS) for name in EVENTS},
             }
         )
@@ -69,10 +71,12 @@ class Machine(Component):
     def elaborate(self, platform: object) -> Module:
         """Units and the wires between them."""
         m = Module()
+        self.ports: dict[str, dict[str, Signal]] = {}
         machine = self.machine
         self.core, self.fetch = Core(machine), Fetch(machine)
         self.sequencer, self.dma = Sequencer(machine), Dma(machine)
         self.list, self.norm = CommandList(), NormServer(machine)
+        self.checks = Checks(machine)
         self.gate, self.tables = GateResults(machine), Tables(machine)
         sizes = {
             "max_tokens": machine.max_tokens,
@@ -80,7 +84,7 @@ class Machine(Component):
             "top_k": machine.max_top_k,
         }
         self.plan, self.lists = PlanStore(**sizes), ExpertLists(**sizes)
-        for name in "core fetch sequencer dma list norm gate tables plan lists".split():
+        for name in "core fetch sequencer dma list checks norm gate tables plan lists".split():
             m.submodules[name] = getattr(self, name)
         self._commands(m)
         self._weights(m)
@@ -93,18 +97,25 @@ class Machine(Component):
 
     def _commands(self, m: Module) -> None:
         fetch, sequencer, listed = self.fetch, self.sequencer, self.list
+        checks = self.checks
         m.d.comb += [
-            listed.start.eq(self.start),
+            checks.start.eq(self.start),
+            checks.count.eq(self.command_count),
+            Value.cast(checks.windows).eq(Value.cast(self.windows)),
+            checks.task.eq(self.task),
+            checks.traced.eq(self.trace),
+            checks.valid.eq(listed.given),
+            checks.word.eq(listed.command),
+            listed.start.eq(checks.accept),
             listed.from_address.eq(self.command_address),
             listed.count.eq(self.command_count),
             listed.index0.eq(fetch.index),
             listed.index1.eq(sequencer.index),
             fetch.word.eq(listed.word0),
             sequencer.word.eq(listed.word1),
-            fetch.start.eq(listed.done),
-            sequencer.start.eq(listed.done),
+            fetch.start.eq(checks.passed),
+            sequencer.start.eq(checks.passed),
             sequencer.trace.eq(self.trace),
-            sequencer.count.eq(self.command_count),
             fetch.base.eq(self.bases[0]),
             fetch.task.eq(self.task),
             fetch.plans.eq(sequencer.plans),
@@ -124,11 +135,12 @@ class Machine(Component):
             fetch.ready.eq(slices.ready),
             slices.address.eq(fetch.address),
             slices.words.eq(fetch.beats >> 2),
+            slices.tag.eq(fetch.index),
         ]
         connect(m, slices.out, self.core.beats)
         for number in range(count):
             port = self._read_port(m, number)
-            for name in ("valid", "address", "beats", "data_ready"):
+            for name in ("valid", "address", "beats", "tag", "data_ready"):
                 m.d.comb += port[name].eq(getattr(slices, f"{name}{number}"))
             for name in ("ready", "data_valid", "data"):
                 m.d.comb += getattr(slices, f"{name}{number}").eq(port[name])
@@ -146,7 +158,7 @@ class Machine(Component):
         }
         m.submodules[f"read{number}"] = shared(block, **ports, **outer)
         m.d.comb += ports["hold"].eq(self.hold)
-        self._ports = {**getattr(self, "_ports", {}), f"read{number}": ports}
+        self.ports[f"read{number}"] = ports
         return ports
 
     def _memory(self, m: Module) -> None:
@@ -159,6 +171,7 @@ class Machine(Component):
             dma.read_ready.eq(port["ready"] & ~first),
             port["address"].eq(Mux(first, listed.address, dma.read_address)),
             port["beats"].eq(Mux(first, listed.beats, dma.read_beats)),
+            port["tag"].eq(self.sequencer.index),
             port["data_ready"].eq(listed.busy | dma.data_ready),
             listed.data_valid.eq(port["data_valid"]),
             listed.data.eq(port["data"]),
@@ -183,7 +196,7 @@ class Machine(Component):
             name: getattr(self, name.replace("m_axi", "m0_axi")) for name in write_ports(PORT_BITS)
         }
         m.submodules.write0 = shared(block, **ports, **outer)
-        self._ports["write"] = ports
+        self.ports["write"] = ports
         m.d.comb += [
             ports["valid"].eq(dma.write_valid),
             dma.write_ready.eq(ports["ready"]),
@@ -304,21 +317,20 @@ class Machine(Component):
 
     def _status(self, m: Module) -> None:
         sequencer, core = self.sequencer, self.core
-        ports = self._ports
+        failed, error, error_index = stop_reason(m, self)
         m.d.comb += [
+            self.failed.eq(failed),
+            self.error.eq(error),
+            self.error_index.eq(error_index),
             sequencer.jobs_idle.eq(core.jobs_idle),
             sequencer.idle.eq(core.idle),
             sequencer.settled.eq(core.settled),
             sequencer.issued.eq(core.issued),
             self.finished.eq(sequencer.finished),
-            self.failed.eq(sequencer.failed),
-            self.error.eq(sequencer.error),
             self.end_status.eq(sequencer.end_status),
             self.index.eq(sequencer.index),
             self.block.eq(sequencer.block),
-            self.read_error.eq(Cat(ports[f"read{n}"]["error"] for n in range(READS)).any()),
-            self.write_error.eq(ports["write"]["error"]),
-            self.quiet.eq(Cat(port["quiet"] for port in ports.values()).all()),
+            self.quiet.eq(Cat(port["quiet"] for port in self.ports.values()).all()),
         ]
         m.d.comb += [
             getattr(self, f"add_{name}").eq(event) for name, event in events(m, self).items()

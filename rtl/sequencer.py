@@ -7,9 +7,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.commands.fields import WORD_BITS, Flag, Op, Post, Store
-from m3vit.hw.error_codes import ErrorCode
 from m3vit.hw.layout.sizes import gelu_bytes
-from m3vit.hw.machine import CONTRACT_VERSION, MachineConfig
+from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.command import Sizes, assign, header, operands
 from m3vit.rtl.fetch import expert_words
 from m3vit.rtl.jobs import Jobs
@@ -36,7 +35,6 @@ class Sequencer(Component):
             {
                 "start": In(1),
                 "trace": In(1),
-                "count": In(16),
                 "index": Out(9),
                 "word": In(WORD_BITS),
                 "gemm": Out(stream.Signature(GemmJob)),
@@ -76,8 +74,6 @@ class Sequencer(Component):
                 "list_ready": Out(1),
                 "lists_exhausted": In(1),
                 "finished": Out(1),
-                "failed": Out(1),
-                "error": Out(8),
                 "end_status": Out(8),
                 "block": Out(8),
             }
@@ -131,13 +127,7 @@ class Sequencer(Component):
             Op.DMA: "DMA",
             Op.END: "END",
         }
-        with m.If(self.index >= self.count):
-            self._fail(m, ErrorCode.LIST_OVERRUN)
-        with m.Elif((self.index == 0) != (self.head["op"] == Op.CONFIG)):
-            self._fail(m, ErrorCode.CONFIG_NOT_FIRST)
-        with m.Elif(self.head["tokens"] > self.machine.max_tokens):
-            self._fail(m, ErrorCode.TOKEN_LIMIT)
-        with m.Elif(skipped):
+        with m.If(skipped):
             m.next = "NEXT"
         with m.Else():
             with m.Switch(self.head["op"]):
@@ -146,23 +136,11 @@ class Sequencer(Component):
                 for op, state in states.items():
                     with m.Case(op):
                         m.next = state
-                with m.Default():
-                    self._fail(m, ErrorCode.UNKNOWN_OPERATION)
-
-    def _fail(self, m: Module, code: ErrorCode) -> None:
-        m.d.comb += [self.failed.eq(1), self.error.eq(code)]
-        m.next = "IDLE"
 
     def _config(self, m: Module) -> None:
-        fields, tokens = operands(self.word, Op.CONFIG), self.head["tokens"]
-        digest = int(self.machine.digest[:16], 16)
-        with m.If(fields["contract"] != CONTRACT_VERSION):
-            self._fail(m, ErrorCode.CONTRACT_MISMATCH)
-        with m.Elif(fields["digest"] != digest):
-            self._fail(m, ErrorCode.MACHINE_MISMATCH)
-        with m.Else():
-            m.d.sync += [self.tokens.eq(tokens), self.half_tokens.eq((tokens + 1) >> 1)]
-            m.next = "NEXT"
+        tokens = self.head["tokens"]
+        m.d.sync += [self.tokens.eq(tokens), self.half_tokens.eq((tokens + 1) >> 1)]
+        m.next = "NEXT"
 
     def _norm(self, m: Module) -> None:
         fields = operands(self.word, Op.NORM)

@@ -11,6 +11,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS
+from m3vit.rtl.axi_read import TAG_BITS
 from m3vit.rtl.fifo import Fifo
 from m3vit.rtl.library import shared
 from m3vit.rtl.ring import BEAT_BYTES
@@ -39,6 +40,7 @@ class Slices(Component):
                 f"ready{number}": In(1),
                 f"address{number}": Out(ADDRESS_BITS),
                 f"beats{number}": Out(LENGTH_BITS),
+                f"tag{number}": Out(TAG_BITS),
                 f"data_valid{number}": In(1),
                 f"data_ready{number}": Out(1),
                 f"data{number}": In(PORT_BITS),
@@ -49,6 +51,7 @@ class Slices(Component):
                 "ready": Out(1),
                 "address": In(ADDRESS_BITS),
                 "words": In(LENGTH_BITS),
+                "tag": In(TAG_BITS),
                 **each,
                 "out": Out(stream.Signature(8 * BEAT_BYTES)),
                 "waiting": Out(1),
@@ -74,7 +77,7 @@ class Slices(Component):
         return m
 
     def _cut(self, m: Module, give: Signal, size: Signal, room: Signal) -> None:
-        left, place = Signal(LENGTH_BITS), Signal(ADDRESS_BITS)
+        left, place, tag = Signal(LENGTH_BITS), Signal(ADDRESS_BITS), Signal(TAG_BITS)
         turn = Signal(range(self.ports))
         reach = Signal(5)
         accepts = Array(getattr(self, f"ready{number}") for number in range(self.ports))
@@ -89,9 +92,10 @@ class Slices(Component):
                 getattr(self, f"valid{number}").eq((left != 0) & room & (turn == number)),
                 getattr(self, f"address{number}").eq(place),
                 getattr(self, f"beats{number}").eq(size * _PIECES),
+                getattr(self, f"tag{number}").eq(tag),
             ]
         with m.If(self.valid & self.ready):
-            m.d.sync += [left.eq(self.words), place.eq(self.address)]
+            m.d.sync += [left.eq(self.words), place.eq(self.address), tag.eq(self.tag)]
         with m.Elif(give):
             m.d.sync += [
                 left.eq(left - size),

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
-from m3vit.hw.error_codes import ErrorCode
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.registers import BASES, COUNTERS
 from m3vit.rtl.axi_bursts import ADDRESS_BITS
@@ -15,13 +14,11 @@ from m3vit.rtl.axi_write import write_ports
 from m3vit.rtl.counters import EVENTS, STEP_BITS, Counters
 from m3vit.rtl.machine import READS, Machine
 from m3vit.rtl.registers import Registers
+from m3vit.rtl.run_control import RunControl
 from m3vit.rtl.slices import PORT_BITS
 
 NAME = "m3vit"
 """Of the top module."""
-
-RESET_CYCLES = 128
-"""Longer than any pipeline: registers without reset run empty."""
 
 
 class Top(Component):
@@ -45,7 +42,7 @@ class Top(Component):
     def elaborate(self, platform: object) -> Module:
         """State of a run; the machine is held in reset before each."""
         m = Module()
-        self.reset = Signal(init=1)
+        self.reset, self.control = Signal(), RunControl()
         self.inner = Machine(self.machine)
         m.submodules.machine = ResetInserter(self.reset)(self.inner)
         m.submodules.registers = self.registers = Registers(self.machine)
@@ -64,64 +61,47 @@ class Top(Component):
             m.d.comb += other.eq(mine) if member.flow == In else mine.eq(other)
 
     def _run(self, m: Module) -> None:
-        """IDLE, RESET (before a run), RUN; STOP ends what memory still owes."""
+        """States of a run, and what the registers show of them."""
         registers: Any = self.registers
         inner: Any = self.inner
-        busy, done, failed = Signal(), Signal(), Signal()
-        self.busy, wait = busy, Signal(range(RESET_CYCLES))
-        memory = inner.read_error | inner.write_error
-        code = Mux(inner.read_error, ErrorCode.READ_ERROR, ErrorCode.WRITE_ERROR)
-        error, index = Signal(8), Signal(9)
+        m.submodules.control = control = self.control
         m.d.comb += [
-            registers.status_idle.eq(~busy),
-            registers.status_busy.eq(busy),
-            registers.status_done.eq(done),
-            registers.status_error.eq(failed),
-            registers.error_code.eq(error),
-            registers.error_command.eq(index),
-            registers.command_index.eq(inner.index),
+            control.start.eq(registers.control_start),
+            control.soft_reset.eq(registers.control_soft_reset),
+            control.finished.eq(inner.finished),
+            control.failed.eq(inner.failed),
+            control.its_error.eq(inner.error),
+            control.its_index.eq(inner.error_index),
+            control.index.eq(inner.index),
+            control.quiet.eq(inner.quiet),
+            self.reset.eq(control.reset),
+            inner.start.eq(control.begin),
+            inner.hold.eq(control.hold),
+        ]
+        self._status(m)
+
+    def _status(self, m: Module) -> None:
+        registers: Any = self.registers
+        inner: Any = self.inner
+        control = self.control
+        m.d.comb += [
+            registers.status_idle.eq(~control.busy),
+            registers.status_busy.eq(control.busy),
+            registers.status_done.eq(control.done),
+            registers.status_error.eq(control.stopped),
+            registers.status_draining.eq(control.draining),
             registers.status_block.eq(inner.block),
+            registers.error_code.eq(control.error),
+            registers.error_command.eq(control.error_index),
+            registers.command_index.eq(inner.index),
         ]
         with m.If(inner.finished):
             m.d.sync += registers.status_end_status.eq(inner.end_status)
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.sync += self.reset.eq(1)
-                m.d.comb += inner.hold.eq(1)
-                with m.If(registers.control_start):
-                    m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), error.eq(0), wait.eq(0)]
-                    m.next = "RESET"
-            with m.State("RESET"):
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == RESET_CYCLES - 2):
-                    m.d.sync += self.reset.eq(0)
-                with m.If(wait == RESET_CYCLES - 1):
-                    m.d.comb += inner.start.eq(1)
-                    m.next = "RUN"
-            with m.State("RUN"):
-                with m.If(registers.control_start & ~failed):
-                    m.d.sync += [failed.eq(1), error.eq(ErrorCode.START_WHILE_BUSY)]
-                with m.If(inner.finished):
-                    m.d.sync += done.eq(1)
-                    m.next = "STOP"
-                with m.Elif(inner.failed | memory):
-                    m.d.sync += [failed.eq(1), index.eq(inner.index)]
-                    m.d.sync += error.eq(Mux(inner.failed, inner.error, code))
-                    m.next = "STOP"
-                with m.Elif(registers.control_soft_reset):
-                    m.next = "STOP"
-            with m.State("STOP"):
-                m.d.comb += inner.hold.eq(1)
-                with m.If(inner.quiet):
-                    m.d.sync += busy.eq(0)
-                    m.next = "IDLE"
-        with m.If(registers.control_soft_reset):
-            m.d.sync += [failed.eq(0), error.eq(0)]
         enabled = Cat(registers.interrupt_enable_done, registers.interrupt_enable_error)
         seen = Cat(registers.interrupt_status_done, registers.interrupt_status_error)
         m.d.comb += [
             registers.set_interrupt_status_done.eq(inner.finished),
-            registers.set_interrupt_status_error.eq(inner.failed | (busy & memory)),
+            registers.set_interrupt_status_error.eq(control.raises),
             self.interrupt.eq((enabled & seen).any()),
         ]
 
@@ -130,7 +110,8 @@ class Top(Component):
         inner: Any = self.inner
         for number, base in enumerate(BASES):
             halves = (getattr(registers, f"base_{base.lower()}_{part}") for part in ("lo", "hi"))
-            m.d.comb += inner.bases[number].eq(Cat(*halves))
+            window = getattr(registers, f"window_{base.lower()}")
+            m.d.comb += [inner.bases[number].eq(Cat(*halves)), inner.windows[number].eq(window)]
         address = (registers.command_address << 6) + inner.bases[0]
         m.d.comb += [
             inner.trace.eq(registers.control_trace),
@@ -146,7 +127,7 @@ class Top(Component):
         self.events: dict[str, Value] = {
             name: getattr(self.inner, f"add_{name}") for name in EVENTS
         }
-        m.d.comb += [counters.run.eq(self.busy), counters.clear.eq(registers.control_start)]
+        m.d.comb += [counters.run.eq(self.control.busy), counters.clear.eq(self.control.accepts)]
         m.d.comb += [getattr(counters, f"add_{name}").eq(e) for name, e in self.events.items()]
         for name in ("cycles", *EVENTS):
             count = getattr(counters, f"count_{name}")
