@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    DomainRenamer,
+    Module,
+    ResetSignal,
+    Value,
+)
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
@@ -42,9 +51,15 @@ class Top(Component):
     def elaborate(self, platform: object) -> Module:
         """State of a run; the machine is held in reset before each."""
         m = Module()
-        self.reset, self.control = Signal(), RunControl()
+        self.control = RunControl()
         self.inner = Machine(self.machine)
-        m.submodules.machine = ResetInserter(self.reset)(self.inner)
+        # A domain of its own, not ResetInserter, which does not reach into shared blocks.
+        m.domains.machine = domain = ClockDomain("machine")
+        m.d.comb += [
+            domain.clk.eq(ClockSignal()),
+            domain.rst.eq(ResetSignal() | self.control.reset),
+        ]
+        m.submodules.machine = DomainRenamer("machine")(self.inner)
         m.submodules.registers = self.registers = Registers(self.machine)
         self._ports(m)
         self._run(m)
@@ -74,7 +89,6 @@ class Top(Component):
             control.its_index.eq(inner.error_index),
             control.index.eq(inner.index),
             control.quiet.eq(inner.quiet),
-            self.reset.eq(control.reset),
             inner.start.eq(control.begin),
             inner.hold.eq(control.hold),
         ]
@@ -134,7 +148,7 @@ class Top(Component):
             m.d.comb += getattr(registers, f"count_{name}").eq(count)
         if self.probed:
             steps = [
-                self.busy if name == "CYCLES" else self.events[name.lower()] for name in COUNTERS
+                self.control.busy if name == "CYCLES" else self.events[name.lower()] for name in COUNTERS
             ]
             wide = [Cat(step, Const(0, STEP_BITS))[:STEP_BITS] for step in steps]
             m.d.comb += [self.probe.eq(Cat(*wide)), self.probe_index.eq(self.inner.index)]

@@ -106,14 +106,14 @@ async def memory_errors_stop_the_machine(dut: Any) -> None:
     for point in points:
         system.memory.forgive()
         system.memory.fails_read = point
-        await system.go(image(2), 1)
+        await system.go(image(1), 0)
         await system.idle()
         code, index = await system.error()
         assert code is ErrorCode.READ_ERROR and index in where(system.memory.failed_at)
         assert await system.status("ERROR") and not await system.status("DONE")
     system.memory.forgive()
     system.memory.fails_write = rng.randrange(1, writes + 1)
-    await system.go(image(2), 1)
+    await system.go(image(1), 0)
     await system.idle()
     assert await system.error() == (ErrorCode.WRITE_ERROR, len(program().commands) - 2)
     system.memory.forgive()
