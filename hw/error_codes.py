@@ -39,16 +39,19 @@ SENTENCES: Mapping[ErrorCode, str] = MappingProxyType(
         ErrorCode.MACHINE_MISMATCH: "the package was compiled for another machine",
         ErrorCode.TOKEN_LIMIT: "the command has more tokens than CONFIG or the machine allows",
         ErrorCode.WIDTH_LIMIT: "the command's width is above the machine's, or not CONFIG's",
-        ErrorCode.HEAD_LIMIT: "the command has more heads than the array has groups",
+        ErrorCode.HEAD_LIMIT: "the command has more heads than the array has groups, or longer "
+        "ones than its stores hold",
         ErrorCode.EXPERT_LIMIT: "the command has more experts than the machine allows",
         ErrorCode.TOP_K_LIMIT: "the command asks for more experts a token than the machine allows",
         ErrorCode.STORE_LIMIT: "tokens times width, or the scores of one pair, exceed a store",
-        ErrorCode.RING_LIMIT: "one panel of weights is larger than the weight ring",
+        ErrorCode.RING_LIMIT: "the panels that one token block uses are larger than the "
+        "weight ring",
         ErrorCode.ADDRESS_WINDOW: "the command touches memory outside its base's window",
-        ErrorCode.LIST_OVERRUN: "the list ended without END",
+        ErrorCode.LIST_OVERRUN: "the list has no END, one that is not last, or more commands than "
+        "the machine keeps",
         ErrorCode.READ_ERROR: "the memory answered a read with an error",
         ErrorCode.WRITE_ERROR: "the memory answered a write with an error",
-        ErrorCode.START_WHILE_BUSY: "start was written while the machine was busy",
+        ErrorCode.START_WHILE_BUSY: "start was written while the machine was busy; it stopped",
     }
 )
 """One sentence for each code."""

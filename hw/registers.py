@@ -157,7 +157,7 @@ _CONTROL = (
         name="ERROR_COMMAND",
         offset=0x10C,
         access=Access.READ,
-        doc="index of the command that the error belongs to",
+        doc="index of the command that the error belongs to; of the list's end if END is missing",
     ),
     Register(
         name="COMMAND_INDEX",

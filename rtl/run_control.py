@@ -15,8 +15,8 @@ class RunControl(Component):
     """Ports: ``start`` and ``soft_reset`` for one cycle; of the machine ``finished``, ``failed``
     with ``its_error`` and ``its_index``, ``index`` of the command in hand, ``quiet``: no burst is
     under way.  ``accepts``: a start begins a run.  To the machine: ``reset``, ``begin``, ``hold``
-    (no new bursts, those under way run empty).  ``busy``, ``draining``, ``done``, ``stopped`` with ``error`` and ``error_index`` are
-    what the registers show; ``raises`` is set for a cycle when an error stops the machine.
+    (no new bursts, those under way run empty).  ``busy``, ``draining``, ``done``, ``stopped`` with
+    ``error`` and ``error_index`` are what the registers show; ``raises`` is set for a cycle when an error stops the machine.
 
     The first error counts.  A start while busy is one: the run is not completed.  With
     ``soft_reset`` in the same cycle a start is ignored.
