@@ -30,7 +30,8 @@ def add_rules(stages: Stages, machine: MachineConfig, heads_width: Value) -> Non
     _shape(stages, heads_width)
     _rows(stages)
     _tokens(stages, machine)
-    _channels(stages, machine, heads_width)
+    _channels(stages, heads_width)
+    _mixture(stages)
     pairs = stages.head["pairs"]
     wrong = (pairs == 0) | (pairs > machine.accumulator_pairs)
     stages.fault(1, ErrorCode.STORE_LIMIT, stages.op(*BLOCKED) & wrong)
@@ -104,7 +105,8 @@ def _rows(stages: Stages) -> None:
     shifted = stages.field(Op.DMA, "first_channel").any() & (narrow | plan)
     late = stages.field(Op.DMA, "first_token").any() & (stages.head["dst"] == Store.XN)
     stages.fault(1, code, dma & (stages.field(Op.DMA, "stride") != row))
-    stages.fault(1, code, dma & (part | shifted | late))
+    astray = stages.field(Op.DMA, "base")[1] != out
+    stages.fault(1, code, dma & (part | shifted | late | astray))
 
 
 def row_bytes(stages: Stages) -> Value:
@@ -124,7 +126,7 @@ def _tokens(stages: Stages, machine: MachineConfig) -> None:
     whole = stages.op(*SAME_TOKENS) | (stages.op(Op.DMA) & reads_all)
     whole = whole | (stages.op(Op.GEMM) & ~share)
     few = (head["tokens"] == 0) & ~stages.op(Op.END)
-    stages.fault(1, code, few | (whole & (head["tokens"] < stages.tokens)))
+    stages.fault(1, code, few | (whole & (head["tokens"] < stages.config["tokens"])))
     first = stages.chosen(
         12,
         "first_token",
@@ -133,14 +135,14 @@ def _tokens(stages: Stages, machine: MachineConfig) -> None:
     )
     end = stages.held(stages.held(head["tokens"], "tokens") + first, "end_token")
     config = stages.later(stages.op(Op.CONFIG), 2, "config_late")
-    most = Mux(config, machine.max_tokens, stages.tokens)
+    most = Mux(config, machine.max_tokens, stages.config["tokens"])
     stages.fault(3, code, end > most)
 
 
-def _channels(stages: Stages, machine: MachineConfig, heads_width: Value) -> None:
+def _channels(stages: Stages, heads_width: Value) -> None:
     code, same = ErrorCode.WIDTH_LIMIT, (Op.NORM, Op.GATE, Op.EXPERTS)
     for op in same:
-        differs = stages.field(op, "width") != stages.width
+        differs = stages.field(op, "width") != stages.config["width"]
         stages.fault(1, code, stages.op(op) & differs)
     residual = Cat(stages.head[side] == Store.RES for side in ("src", "dst")).any()
     elements = stages.field(Op.DMA, "elements")
@@ -160,8 +162,18 @@ def _channels(stages: Stages, machine: MachineConfig, heads_width: Value) -> Non
     attention = stages.held(stages.op(Op.ATTN), "is_attention")
     more = Mux(attention, Cat(Const(0, 4), heads_width), extent)
     end = stages.held(Cat(Const(0, 4), start) + more, "end_channel")
-    stages.fault(3, code, end > Cat(Const(0, 4), stages.width))
-    ranks = stages.field(Op.DMA, "element") == Element.PLAN
-    many = stages.op(Op.DMA) & ranks & (elements > machine.max_top_k)
-    above = stages.field(Op.GATE, "top_k") > stages.field(Op.GATE, "experts")
-    stages.fault(1, ErrorCode.TOP_K_LIMIT, many | (stages.op(Op.GATE) & above))
+    stages.fault(3, code, end > Cat(Const(0, 4), stages.config["width"]))
+
+
+def _mixture(stages: Stages) -> None:
+    """Experts and ranks against CONFIG."""
+    experts, top_k = stages.config["experts"], stages.config["top_k"]
+    for op, routed in ((Op.GATE, Const(1, 1)), (Op.EXPERTS, ~stages.flag(Flag.IDENTITY))):
+        differs = stages.field(op, "experts") != experts
+        stages.fault(1, ErrorCode.EXPERT_LIMIT, stages.op(op) & routed & differs)
+    ranks = stages.field(Op.GATE, "top_k")
+    above = (ranks != top_k) | (ranks > stages.field(Op.GATE, "experts"))
+    stages.fault(1, ErrorCode.TOP_K_LIMIT, stages.op(Op.GATE) & above)
+    plan = stages.op(Op.DMA) & (stages.field(Op.DMA, "element") == Element.PLAN)
+    many = stages.field(Op.DMA, "elements") > top_k
+    stages.fault(1, ErrorCode.TOP_K_LIMIT, plan & many)

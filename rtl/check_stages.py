@@ -1,6 +1,7 @@
 """A command on its way through the checks: what is known of it by stage, and what is wrong."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
@@ -17,14 +18,12 @@ LAST = 10
 class Stages:
     """Values of stage 1 are the command's word; stage s comes s - 1 cycles after it.
 
-    ``word``, ``flags``, ``is_op``: the command in stage 1.  ``tokens``, ``width``: CONFIG's, the
-    same in all stages.
+    ``config``: tokens, width, experts and top_k of the list's CONFIG, the same in all stages.
     """
 
-    def __init__(self, m: Module, word: Value, tokens: Value, width: Value) -> None:
-        self.m, self.word = m, word
+    def __init__(self, m: Module, word: Value, config: Mapping[str, Value]) -> None:
+        self.m, self.word, self.config = m, word, config
         self.head = header(word)
-        self.tokens, self.width = tokens, width
         self._found: dict[int, list[tuple[ErrorCode, Value]]] = defaultdict(list)
         self._late: dict[tuple[str, int], Value] = {}
 

@@ -54,14 +54,14 @@ class Checks(Component):
         """Stages, and the verdict behind them."""
         m = Module()
         word, given = register(WORD_BITS, "command"), Signal(LAST)
-        tokens, width = Signal(12), Signal(7)
         m.d.sync += [word.eq(self.word), given.eq(Cat(self.valid, given[:-1]))]
-        begun = Signal()
+        begun, fields = Signal(), operands(self.word, Op.CONFIG)
+        kept = {name: fields[name] for name in ("width", "experts", "top_k")}
+        kept["tokens"] = header(self.word)["tokens"]
+        config = {name: Signal(len(value), name=name) for name, value in kept.items()}
         with m.If(self.valid & ~begun):
-            config = operands(self.word, Op.CONFIG)
-            m.d.sync += [begun.eq(1), width.eq(config["width"])]
-            m.d.sync += tokens.eq(header(self.word)["tokens"])
-        stages = Stages(m, word, tokens, width)
+            m.d.sync += [begun.eq(1), *(config[name].eq(value) for name, value in kept.items())]
+        stages = Stages(m, word, config)
         heads = heads_width(stages)
         add_rules(stages, self.machine, heads)
         windows = [self.windows[base] for base in range(4)]

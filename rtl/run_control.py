@@ -16,7 +16,8 @@ class RunControl(Component):
     with ``its_error`` and ``its_index``, ``index`` of the command in hand, ``quiet``: no burst is
     under way.  ``accepts``: a start begins a run.  To the machine: ``reset``, ``begin``, ``hold``
     (no new bursts, those under way run empty).  ``busy``, ``draining``, ``done``, ``stopped`` with
-    ``error`` and ``error_index`` are what the registers show; ``raises`` is set for a cycle when an error stops the machine.
+    ``error`` and ``error_index`` are what the registers show; ``raises`` is set for a cycle when
+    an error stops the machine.
 
     The first error counts.  A start while busy is one: the run is not completed.  With
     ``soft_reset`` in the same cycle a start is ignored.

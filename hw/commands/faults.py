@@ -58,6 +58,7 @@ def faults_of(command: Command, limits: Limits) -> Iterator[Fault]:
     yield from _shape(command)
     yield from _tokens(command, limits)
     yield from _channels(command, limits)
+    yield from _mixture(command, limits.config)
     yield from _stores(command, limits.machine)
     yield from _ring(command, limits.machine)
     yield from _windows(command, limits)
@@ -126,6 +127,10 @@ def _rows(command: Command) -> Iterator[Fault]:
         yield _malformed("elements", elements, f"a multiple of {whole.get(element, 16)}")
     if element in (Element.INT8, Element.PLAN) and command["first_channel"]:
         yield _malformed("first_channel", command["first_channel"], "0")
+    out = command.dst is Store.NONE
+    if (command["base"] >= Base.RESULT) != out:
+        bases = "RESULT or TRACE" if out else "PACKAGE or IMAGE"
+        yield _malformed("base", Base(command["base"]).name, bases)
     if command.dst is Store.XN and command["first_token"]:
         yield _malformed("first_token", command["first_token"], "0")
 
@@ -155,7 +160,7 @@ def _whole(command: Command) -> bool:
 
 
 def _channels(command: Command, limits: Limits) -> Iterator[Fault]:
-    """Widths as in CONFIG; nothing is written beyond them.  No more ranks than experts."""
+    """Widths as in CONFIG; nothing is written beyond them."""
     code, width = ErrorCode.WIDTH_LIMIT, limits.config["width"]
     if command.op in (Op.NORM, Op.GATE, Op.EXPERTS) and command["width"] != width:
         expected = f"{width} as in CONFIG"
@@ -163,15 +168,26 @@ def _channels(command: Command, limits: Limits) -> Iterator[Fault]:
     end = _end_channel(command)
     if end > width:
         yield Fault(code=code, what="last channel", got=end, expected=f"at most {width}")
-    if command.op is Op.DMA and command["element"] == Element.PLAN:
-        ranks, most = command["elements"], limits.machine.max_top_k
-        if ranks > most:
-            code = ErrorCode.TOP_K_LIMIT
-            yield Fault(code=code, what="elements", got=ranks, expected=f"at most {most}")
-    if command.op is Op.GATE and command["top_k"] > command["experts"]:
-        expected = f"at most {command['experts']}, its experts"
-        got = command["top_k"]
-        yield Fault(code=ErrorCode.TOP_K_LIMIT, what="top_k", got=got, expected=expected)
+
+
+def _mixture(command: Command, config: Command) -> Iterator[Fault]:
+    """Experts and ranks as in CONFIG; no more ranks than experts, none beyond the plan's."""
+    code, routed = ErrorCode.EXPERT_LIMIT, not command.flags & Flag.IDENTITY
+    if command.op is Op.GATE or (command.op is Op.EXPERTS and routed):
+        if command["experts"] != config["experts"]:
+            expected = f"{config['experts']} as in CONFIG"
+            yield Fault(code=code, what="experts", got=command["experts"], expected=expected)
+    code, most = ErrorCode.TOP_K_LIMIT, config["top_k"]
+    if command.op is Op.GATE:
+        ranks = command["top_k"]
+        if ranks != most:
+            yield Fault(code=code, what="top_k", got=ranks, expected=f"{most} as in CONFIG")
+        if ranks > command["experts"]:
+            expected = f"at most {command['experts']}, its experts"
+            yield Fault(code=code, what="top_k", got=ranks, expected=expected)
+    if command.op is Op.DMA and command["element"] == Element.PLAN and command["elements"] > most:
+        expected = f"at most {most} as in CONFIG"
+        yield Fault(code=code, what="elements", got=command["elements"], expected=expected)
 
 
 def _end_channel(command: Command) -> int:

