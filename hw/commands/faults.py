@@ -93,12 +93,11 @@ def _route(command: Command) -> Iterator[Fault]:
         same = (route.src, route.dst, route.kind) == (command.src, command.dst, kind)
         if same and command.flags & ~route.optional == route.required:
             return
-    yield Fault(
-        code=ErrorCode.MALFORMED_COMMAND,
-        what="route",
-        got=f"{command.src.name}->{command.dst.name}, flags {int(command.flags)}, kind {kind}",
-        expected="stores, flags and format that the operation connects",
-    )
+    got = f"{command.src.name}->{command.dst.name}, flags {int(command.flags)}"
+    if kind is not None:
+        names = {int(each): each.name for each in (Element if command.op is Op.DMA else Post)}
+        got += f", {KINDS[command.op]} {names.get(kind, kind)}"
+    yield _malformed("route", got, "stores, flags and format that the operation connects")
 
 
 def _malformed(what: str, got: object, expected: str) -> Fault:

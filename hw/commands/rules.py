@@ -63,7 +63,11 @@ class Route:
 KINDS: Mapping[Op, str] = MappingProxyType({Op.DMA: "element", Op.GEMM: "post"})
 """The operand that a route fixes."""
 
-_OUT = {"required": Flag.WRITE, "optional": Flag.TRACE_ONLY}
+
+def _out(src: Store, kind: Element) -> Route:
+    """A store written to memory."""
+    return Route(src=src, kind=kind, required=Flag.WRITE, optional=Flag.TRACE_ONLY)
+
 
 ROUTES: Mapping[Op, tuple[Route, ...]] = MappingProxyType(
     {
@@ -71,11 +75,11 @@ ROUTES: Mapping[Op, tuple[Route, ...]] = MappingProxyType(
         Op.DMA: (
             Route(dst=Store.RES, kind=Element.INT16),
             Route(dst=Store.XN, kind=Element.INT8),
-            Route(src=Store.RES, kind=Element.INT16, **_OUT),
-            Route(src=Store.RES, kind=Element.INT32, **_OUT),
-            Route(src=Store.XN, kind=Element.INT8, **_OUT),
-            Route(src=Store.QOH, kind=Element.INT8, **_OUT),
-            Route(src=Store.PLAN, kind=Element.PLAN, **_OUT),
+            _out(Store.RES, Element.INT16),
+            _out(Store.RES, Element.INT32),
+            _out(Store.XN, Element.INT8),
+            _out(Store.QOH, Element.INT8),
+            _out(Store.PLAN, Element.PLAN),
         ),
         Op.NORM: (Route(src=Store.RES, dst=Store.XN),),
         Op.GEMM: (
