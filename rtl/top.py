@@ -148,7 +148,8 @@ class Top(Component):
             m.d.comb += getattr(registers, f"count_{name}").eq(count)
         if self.probed:
             steps = [
-                self.control.busy if name == "CYCLES" else self.events[name.lower()] for name in COUNTERS
+                self.control.busy if name == "CYCLES" else self.events[name.lower()]
+                for name in COUNTERS
             ]
             wide = [Cat(step, Const(0, STEP_BITS))[:STEP_BITS] for step in steps]
             m.d.comb += [self.probe.eq(Cat(*wide)), self.probe_index.eq(self.inner.index)]
