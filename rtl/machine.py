@@ -33,8 +33,9 @@ READS = 4
 
 
 class Machine(Component):
-    """Ports: AXI4 masters ``m<i>_axi_``; ``start`` with its operands; ``finished``, ``failed``
-    with ``error`` and ``error_index``; ``index`` of the command in hand; counters of events.
+    """Ports: AXI4 masters ``m<i>_axi_``; ``start`` with its operands; ``finished`` (``asked``: with
+    an interrupt), ``failed`` with ``error`` and ``error_index``; ``index`` of the command in hand;
+    counters of events.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -58,6 +59,7 @@ class Machine(Component):
                 "hold": In(1),
                 "quiet": Out(1),
                 "finished": Out(1),
+                "asked": Out(1),
                 "failed": Out(1),
                 "error": Out(8),
                 "error_index": Out(INDEX_BITS),
@@ -327,6 +329,7 @@ class Machine(Component):
             sequencer.settled.eq(core.settled),
             sequencer.issued.eq(core.issued),
             self.finished.eq(sequencer.finished),
+            self.asked.eq(sequencer.interrupt),
             self.end_status.eq(sequencer.end_status),
             self.index.eq(sequencer.index),
             self.block.eq(sequencer.block),

@@ -74,6 +74,7 @@ class Sequencer(Component):
                 "list_ready": Out(1),
                 "lists_exhausted": In(1),
                 "finished": Out(1),
+                "interrupt": Out(1),
                 "end_status": Out(8),
                 "block": Out(8),
             }
@@ -312,6 +313,7 @@ class Sequencer(Component):
             with m.If(self.idle & ~self.norm_busy):
                 m.d.comb += [
                     self.finished.eq(1),
+                    self.interrupt.eq(self.jobs.flag(Flag.INTERRUPT)),
                     self.end_status.eq(operands(self.word, Op.END)["status"]),
                 ]
                 m.next = "IDLE"

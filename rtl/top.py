@@ -114,7 +114,7 @@ class Top(Component):
         enabled = Cat(registers.interrupt_enable_done, registers.interrupt_enable_error)
         seen = Cat(registers.interrupt_status_done, registers.interrupt_status_error)
         m.d.comb += [
-            registers.set_interrupt_status_done.eq(inner.finished),
+            registers.set_interrupt_status_done.eq(inner.asked),
             registers.set_interrupt_status_error.eq(control.raises),
             self.interrupt.eq((enabled & seen).any()),
         ]

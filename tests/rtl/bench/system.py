@@ -163,8 +163,10 @@ class System:
 
     async def good_run(self, tiles: Int8, task: int, *more: str) -> None:
         """A run whose result equals the executor's, with TRACE every layer."""
+        await self.write("INTERRUPT_STATUS", 3)
         await self.go(tiles, task, *more)
         await self.idle()
+        assert await self.read("INTERRUPT_STATUS") == 1
         assert await self.error() == (ErrorCode.NONE, 0)
         assert await self.status("DONE")
         want = self.expected(tiles, task)
