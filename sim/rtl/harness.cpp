@@ -14,6 +14,7 @@
 //   power                   power-cycle: registers, bursts under way and memory are lost
 //   profile on|off          from now on count events by command and over time, or stop (see probe.h)
 //   profile FILE            write what has been counted
+//   waves FILE FIRST LAST   write all signals of these cycles of the next run (see waves.h)
 //   quit
 // Every other command answers "ok".
 #include <fcntl.h>
@@ -35,6 +36,7 @@
 #include "Vm3vit.h"
 #include "probe.h"
 #include "verilated.h"
+#include "waves.h"
 
 namespace {
 
@@ -141,6 +143,8 @@ ReadPort reads[kReads];
 WritePort writes;
 Vm3vit *top = nullptr;
 Profile profile;
+Waves waves;
+uint64_t run_cycle = 0;
 
 void drive() {
   for (int i = 0; i < kReads; ++i) reads[(now + i) % kReads].prepare();
@@ -182,6 +186,8 @@ void cycle() {
   top->clk = 0;
   top->eval();
   profile.sample(*top);
+  const bool running = busy(*top, run_cycle);
+  waves.sample(running, run_cycle, 2 * now);
   auto ready = now + static_cast<uint64_t>(options["latency"]);
   bool takes[kReads], gone[kReads];
   Burst asked[kReads];
@@ -197,6 +203,7 @@ void cycle() {
   if (beat) accept_write();
   top->clk = 1;
   top->eval();
+  waves.sample(running, run_cycle, 2 * now + 1);
   for (int i = 0; i < kReads; ++i) {
     if (takes[i]) reads[i].queue.push_back(asked[i]);
     if (gone[i]) reads[i].valid = false;
@@ -358,6 +365,11 @@ bool obey(const std::string &line) {
     return true;
   } else if (what == "power") {
     power_cycle();
+  } else if (what == "waves" && words >> name >> a >> b) {
+    if (!waves.open(*top, name, a, b)) {
+      std::cout << "error cannot write waves to " << name << std::endl;
+      return true;
+    }
   } else if (what == "profile" && words >> name) {
     if (!obey_profile(name)) {
       std::cout << "error cannot write " << name << std::endl;
@@ -378,11 +390,13 @@ bool obey(const std::string &line) {
 
 int main(int argc, char **argv) {
   Verilated::commandArgs(argc, argv);
+  Verilated::traceEverOn(true);
   top = new Vm3vit;
   reset();
   std::string line;
   while (std::getline(std::cin, line) && obey(line)) {
   }
+  waves.close();
   top->final();
   delete top;
   return 0;

@@ -92,6 +92,15 @@ class RtlPlatform:
         counted: dict[str, Any] = json.loads(path.read_text())
         return counted
 
+    def waves(self, path: Path, first: int = 0, last: int = 1 << 62) -> None:
+        """Write every signal from cycle ``first`` of the next run to before ``last`` as VCD.
+
+        Raises:
+            DeviceError: the simulator was not opened with the option ``waves``, or the file cannot
+                be written.
+        """
+        self.process.tell(f"waves {path.resolve()} {first} {last}")
+
     def power_cycle(self) -> None:
         """Registers, memory and bursts under way are lost, as when the board was off and on."""
         self.process.tell("power")
@@ -126,4 +135,6 @@ def open_platform(
     """
     home = build_folder()
     verilog = simulation_verilog(machine, home)
-    return RtlPlatform(build(verilog.read_text(), home, optimisation), machine, options)
+    chosen = dict(options or {})
+    program = build(verilog.read_text(), home, optimisation, bool(chosen.pop("waves", 0)))
+    return RtlPlatform(program, machine, chosen)

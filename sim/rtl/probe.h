@@ -18,6 +18,20 @@ struct Probed : std::false_type {};
 template <class Top>
 struct Probed<Top, std::void_t<decltype(std::declval<Top>().probe)>> : std::true_type {};
 
+// Whether a run is under way; `cycle` counts from 0 in its first cycle.
+template <class Top>
+bool busy(const Top &top, uint64_t &cycle) {
+  if constexpr (Probed<Top>::value) {
+    static bool before = false;
+    const bool now = top.probe[0] & 255;
+    cycle = now && before ? cycle + 1 : 0;
+    before = now;
+    return now;
+  }
+  ++cycle;
+  return true;
+}
+
 class Profile {
  public:
   static constexpr int kCounters = 32, kCommands = 512;
