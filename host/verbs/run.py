@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="count every unit's cycles by layer (--device rtl): table, picture and JSON in DIR",
     )
+    parser.add_argument(
+        "--waves", type=Path, metavar="FILE", help="the first run's signals (--device rtl) as VCD"
+    )
+    parser.add_argument(
+        "--cycles", metavar="FROM:TO", help="window of --waves in cycles since the start"
+    )
     parser.add_argument("--json", action="store_true", help="print one record a line, only that")
 
 
@@ -43,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from m3vit.host.report import table
     from m3vit.host.run_images import ALL_TASKS, Finished, Request, run_images
     from m3vit.host.truth import read_truth
+    from m3vit.host.waves import start_waves, window_of, with_waves
     from m3vit.hw.errors import ConfigurationError
     from m3vit.hw.machine_file import find_machine
     from m3vit.hw.package import read_package
@@ -66,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
     )
     finished: list[Finished] = []
     profiled: list[Path] = []
-    with open_device(args.device, machine) as device:
+    window = window_of(args.cycles)
+    with open_device(with_waves(args.device) if args.waves else args.device, machine) as device:
+        if args.waves:
+            start_waves(device, args.waves, window)
         counting = start_profile(device) if args.profile else None
         for one in run_images(package, device, request, Patient()):
             finished.append(one)
@@ -82,6 +92,6 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(table([record for one in finished for record in one.records]))
         written = [*(path for one in finished for path in one.written)]
-        for path in [*written, *([args.trace] if args.trace else []), *profiled]:
+        for path in [*written, *filter(None, (args.trace, args.waves)), *profiled]:
             print(f"wrote {path}")
     return 0
