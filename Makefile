@@ -44,11 +44,16 @@ notebooks: $(STAMP) ## The notebooks, headless, with outputs and pictures (DEVIC
 	@test -f $(M3VIT_BUILD)/demo/package/manifest.json || $(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
 	@$(BIN)/m3vit notebooks --device $(or $(DEVICE),reference) --package $(M3VIT_BUILD)/demo/package --out $(M3VIT_BUILD)/notebooks
 
-RECORDS := host/compare/records/estimate-zcu104.jsonl
+RECORDS := host/compare/records
 WORKLOADS := tiny-cityscapes tiny-cityscapes-k2 tiny-224 small-224 tiny-pascal tiny-nyud small-pascal small-nyud
-results: $(STAMP) ## The committed estimates of the papers' workloads, and the README's table, anew
-	@for model in $(WORKLOADS); do $(BIN)/m3vit estimate --model $$model --json || exit 1; done > $(RECORDS).new
-	@mv $(RECORDS).new $(RECORDS)
+NEAR := a100-offload:on-demand monde:monde zcu104:speculative
+results: $(STAMP) ## The committed estimates and simulations, and the README's table, anew
+	@for model in $(WORKLOADS); do $(BIN)/m3vit estimate --model $$model --json || exit 1; done > $(RECORDS)/.new
+	@mv $(RECORDS)/.new $(RECORDS)/estimate-zcu104.jsonl
+	@$(BIN)/m3vit hls estimate --model small-pascal --unroll 2 --records > $(RECORDS)/.new
+	@mv $(RECORDS)/.new $(RECORDS)/hls-small-pascal.jsonl
+	@for pair in $(NEAR); do $(BIN)/m3vit simulate --workload m3vit-small --batch 197 --machine $${pair%:*} --policy $${pair#*:} --json || exit 1; done > $(RECORDS)/.new
+	@mv $(RECORDS)/.new $(RECORDS)/near-memory-small.jsonl
 	@$(BIN)/m3vit compare --readme README.md > /dev/null && echo "wrote $(RECORDS) and README.md"
 
 test-gpu: $(STAMP) ## The kernels' tests on a CUDA device instead of the interpreter

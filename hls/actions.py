@@ -15,10 +15,13 @@ from m3vit.hls.package_csim import check_layer, recorded
 from m3vit.hls.project import MANIFEST, generate, read_project
 from m3vit.hls.ranges import ranges_of
 from m3vit.hls.readme import MODEL, check, table_text, write
+from m3vit.hls.records import estimate_records, kernel_macs
 from m3vit.hls.synth import synthesise
 from m3vit.hls.tables import write_tables
 from m3vit.hw.errors import ConfigurationError
+from m3vit.hw.machine import machine_preset
 from m3vit.hw.package import Package, read_package
+from m3vit.hw.presets import model_preset
 from m3vit.hw.record_table import render_table, text_table
 
 
@@ -75,11 +78,12 @@ def _synth(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> int:
     report = read_report(find_report(args.path))
-    name, tokens = report.top, 0
+    name, tokens, macs = report.top, 0, None
     if (args.path / MANIFEST).is_file():
         project = read_project(args.path)
         name, tokens = project.name, project.constants["tokens"]
-    record = report.to_record(name, tokens)
+        macs = kernel_macs(project.kind, project.constants)
+    record = report.to_record(name, tokens, macs)
     if args.json:
         print(record.to_json())
         return 0
@@ -92,9 +96,16 @@ def _report(args: argparse.Namespace) -> int:
 def _estimate(args: argparse.Namespace) -> int:
     chosen = _parallelism(args)
     if args.package:
-        rows = package_rows(read_package(args.package), chosen)
+        package = read_package(args.package)
+        config, machine = package.config, package.machine
+        rows = package_rows(package, chosen)
     else:
+        config, machine = model_preset(args.model), machine_preset(args.machine)
         rows = preset_rows(args.model, args.machine, chosen)
+    if args.records:
+        for record in estimate_records(config, machine, rows, chosen):
+            print(record.to_json())
+        return 0
     print(json.dumps([asdict(row) for row in rows]) if args.json else render(rows))
     return 0
 

@@ -29,10 +29,14 @@ class Csynth:
         """The slower of the clock asked for and the one estimated."""
         return 1e3 / max(self.target_ns, self.estimated_ns)
 
-    def to_record(self, model: str, tokens: int) -> ResultRecord:
-        """The report as a record of device "hls": worst case, evidence ``modelled``."""
+    def to_record(self, model: str, tokens: int, macs: int | None = None) -> ResultRecord:
+        """The report as a record of device "hls": worst case, evidence ``modelled``.
+
+        ``macs`` are those of one call, None where the project is unknown.
+        """
         said: dict[str, object] = {
             "tokens": tokens,
+            "macs": macs,
             "cycles": self.worst_cycles,
             "clock_mhz": self.clock_mhz,
             "resources": {name: float(count) for name, count in self.cells.items()},

@@ -53,6 +53,7 @@ def _estimate(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--package", type=Path, help="package directory: its recorded routing")
     source.add_argument("--model", help="preset, with balanced queues (see `m3vit presets`)")
     parser.add_argument("--machine", default="zcu104", help="order of weights for --model")
+    parser.add_argument("--records", action="store_true", help="print result records, all layers")
     _parallelism(parser)
 
 

@@ -76,8 +76,19 @@ class Entry:
 _BLOCK_BYTES = {"bram36": 4608, "uram": 36864}
 """Bytes of one memory block on chip, parity included."""
 
-_MACHINES = {"reference": "ours, integer reference"}
+_MACHINES = {
+    "reference": "ours, integer reference",
+    "zcu104 cost model": "ours, zcu104 cost model",
+    "zcu104 speculative": "ours, zcu104, next block's experts fetched ahead",
+    "HLS kernels": "ours, HLS kernels, not synthesised",
+    "a100-offload on-demand": "A100, experts over PCIe on demand",
+    "monde monde (near memory: monde)": "A100, MoNDE's near memory holds the experts",
+}
 """Devices whose name alone would say too little in a table."""
+
+
+_NO_TASK = ("any", "task0")
+"""Tasks of records that stand for every task, or for generated routing without tasks."""
 
 
 def entry_of_record(record: ResultRecord) -> Entry:
@@ -98,7 +109,7 @@ def entry_of_record(record: ResultRecord) -> Entry:
             model=record.model, tokens=record.value("tokens"), macs=record.value("macs")
         ),
         machine=_MACHINES.get(record.device, record.device),
-        task=record.task,
+        task="" if record.task in _NO_TASK else record.task,
         values=values,
     )
 

@@ -125,7 +125,8 @@ def test_both_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_the_record_is_modelled_worst_case(tmp_path: Path) -> None:
-    record = read_report(reports(tmp_path)[0]).to_record("nano-scenes block1.moe", tokens=129)
+    record = read_report(reports(tmp_path)[0]).to_record("nano-scenes block1.moe", 129, macs=7)
+    assert record.value("macs") == 7
     assert record.value("cycles") == 345678 and record.value("tokens") == 129
     assert record.value("latency_ms") == pytest.approx(345678 * 3.33e-6)
     assert record.value("resources")["DSP"] == 614

@@ -94,6 +94,24 @@ def test_estimates_of_a_package_and_of_a_preset(
     assert "all figures modelled" in capsys.readouterr().out
 
 
+def test_estimates_as_records_of_equal_work(
+    package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["hls", "estimate", "--model", "small-pascal", "--unroll", "2"]
+    assert main([*arguments, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert main([*arguments, "--records"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    kernels, ours = (ResultRecord.from_json(line) for line in lines)
+    assert kernels.value("cycles") == sum(row["cycles"] for row in rows)
+    assert ours.value("cycles") == sum(row["rtl_model_cycles"] for row in rows)
+    for name in ("tokens", "macs"):
+        assert kernels.value(name) == ours.value(name)
+    # 12 blocks of 1025 tokens: six MLPs 384-1536-384, six mixtures of four experts and a gate.
+    both = 2 * 1025 * 384 * 1536
+    assert kernels.value("macs") == 12 * both + 6 * 1025 * 384 * 16
+
+
 def test_ranges_and_tables(
     package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

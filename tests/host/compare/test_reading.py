@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from m3vit.boards.board import load_board
+from m3vit.host.cli import main
 from m3vit.host.compare.reading import (
     RECORDS,
     CompareError,
@@ -101,9 +102,30 @@ def test_committed_records_cover_the_published_workloads() -> None:
 
 
 def test_committed_estimates_are_what_the_presets_say() -> None:
-    for entry in committed():
+    whole = [entry for entry in committed() if entry.workload.model in MODELS]
+    for entry in whole:
         preset = MODELS[entry.workload.model]
         assert (entry.workload.tokens, entry.workload.macs) == (preset.tokens, encoder_macs(preset))
+    parts = {entry.workload.model for entry in committed()} - set(MODELS)
+    assert len(whole) > 10 and parts == {"m3vit-small", "small-pascal, MLPs and experts"}
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("hls-small-pascal", ["hls", "estimate", "--model", "small-pascal", "--unroll", "2"]),
+        ("near-memory-small", ["simulate", "--workload", "m3vit-small", "--batch", "197"]),
+    ],
+)
+def test_committed_parts_are_what_their_commands_say_now(
+    name: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail = {"hls": ["--records"], "simulate": ["--machine", "monde", "--policy", "monde", "--json"]}
+    assert main([*command, *tail[command[0]]]) == 0
+    now = capsys.readouterr().out.splitlines()
+    assert now and set(now) <= set((RECORDS / f"{name}.jsonl").read_text().splitlines()), (
+        "stale: run `make results` and commit"
+    )
 
 
 def test_committed_estimates_are_those_of_the_cost_model_now() -> None:
