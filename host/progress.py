@@ -23,6 +23,19 @@ class Patient:
             say(text)
 
 
+class Seldom:
+    """Speaks at most every two seconds: of many small steps, the one that was just done."""
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self._seconds, self._next = seconds, time.perf_counter() + seconds
+
+    def __call__(self, text: str) -> None:
+        """One line on standard error, if it is time."""
+        if time.perf_counter() >= self._next:
+            self._next = time.perf_counter() + self._seconds
+            say(text)
+
+
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Announce a step, and its time when it is done."""

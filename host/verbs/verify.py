@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
 
     from m3vit.host.devices.table import open_device
     from m3vit.host.images import read_image
-    from m3vit.host.progress import say
+    from m3vit.host.progress import Seldom
     from m3vit.host.run_images import chosen_tasks
     from m3vit.host.verify import verify
     from m3vit.hw.machine_file import find_machine
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     image = read_image(args.image) if args.image else package.golden()["image"]
     tasks = chosen_tasks(package, args.task or package.config.task_names[:1])
     with open_device(args.device, machine) as device:
-        found = verify(package, device, image, tasks, say if args.json else _print_now)
+        found = verify(package, device, image, tasks, Seldom() if args.json else _print_now)
         name = device.name
     equal = all(one.first is None for one in found)
     if args.json:
