@@ -31,3 +31,15 @@ def test_failed_step_does_not_claim_to_be_done(capsys: pytest.CaptureFixture[str
     with pytest.raises(ValueError), progress.step("counting"):
         raise ValueError
     assert capsys.readouterr().err == "counting ...\n"
+
+
+def test_many_small_steps_speak_seldom(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    seldom = progress.Seldom(2.0)
+    for tenth in range(51):
+        now[0] = 100.0 + 0.1 * tenth
+        seldom(f"{tenth}")
+    assert capsys.readouterr().err in ("20\n40\n", "20\n41\n")
