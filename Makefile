@@ -47,13 +47,14 @@ notebooks: $(STAMP) ## The notebooks, headless, with outputs and pictures (DEVIC
 RECORDS := host/compare/records
 WORKLOADS := tiny-cityscapes tiny-cityscapes-k2 tiny-224 small-224 tiny-pascal tiny-nyud small-pascal small-nyud
 NEAR := a100-offload:on-demand monde:monde zcu104:speculative
-results: $(STAMP) ## The committed estimates and simulations, and the README's table, anew
+results: $(STAMP) ## Committed records (results/rtl.jsonl and gpu.jsonl too, if there), and the README's table
 	@for model in $(WORKLOADS); do $(BIN)/m3vit estimate --model $$model --json || exit 1; done > $(RECORDS)/.new
 	@mv $(RECORDS)/.new $(RECORDS)/estimate-zcu104.jsonl
 	@$(BIN)/m3vit hls estimate --model small-pascal --unroll 2 --records > $(RECORDS)/.new
 	@mv $(RECORDS)/.new $(RECORDS)/hls-small-pascal.jsonl
 	@for pair in $(NEAR); do $(BIN)/m3vit simulate --workload m3vit-small --batch 197 --machine $${pair%:*} --policy $${pair#*:} --json || exit 1; done > $(RECORDS)/.new
 	@mv $(RECORDS)/.new $(RECORDS)/near-memory-small.jsonl
+	@for kind in rtl gpu; do test ! -f results/$$kind.jsonl || cp results/$$kind.jsonl $(RECORDS)/$$kind.jsonl; done
 	@$(BIN)/m3vit compare --readme README.md > /dev/null && echo "wrote $(RECORDS) and README.md"
 
 test-gpu: $(STAMP) ## The kernels' tests on a CUDA device instead of the interpreter

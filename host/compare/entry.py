@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from m3vit.hw.cost.macs import encoder_macs
+from m3vit.hw.presets import MODELS
 from m3vit.hw.records import Evidence, ResultRecord
 
 
@@ -78,6 +80,8 @@ _BLOCK_BYTES = {"bram36": 4608, "uram": 36864}
 
 _MACHINES = {
     "reference": "ours, integer reference",
+    "rtl": "ours, RTL in simulation",
+    "cost model": "ours, cost model of the same package",
     "zcu104 cost model": "ours, zcu104 cost model",
     "zcu104 speculative": "ours, zcu104, next block's experts fetched ahead",
     "HLS kernels": "ours, HLS kernels, not synthesised",
@@ -105,13 +109,21 @@ def entry_of_record(record: ResultRecord) -> Entry:
             value=phases.value["run"], evidence=phases.evidence, source=phases.source
         )
     return Entry(
-        workload=Workload(
-            model=record.model, tokens=record.value("tokens"), macs=record.value("macs")
-        ),
+        workload=_workload(record),
         machine=_MACHINES.get(record.device, record.device),
         task="" if record.task in _NO_TASK else record.task,
         values=values,
     )
+
+
+def _workload(record: ResultRecord) -> Workload:
+    """What the record states; a preset's name alone says tokens and encoder MACs as well."""
+    tokens, macs = record.value("tokens"), record.value("macs")
+    preset = MODELS.get(record.model)
+    if preset is not None and tokens in (None, preset.tokens):
+        tokens = preset.tokens
+        macs = encoder_macs(preset) if macs is None else macs
+    return Workload(model=record.model, tokens=tokens, macs=macs)
 
 
 def entry_of_estimate(values: Mapping[str, Any]) -> Entry:

@@ -20,6 +20,7 @@ from m3vit.host.driver.simulated import open_rtl
 from m3vit.host.profile import profiles_of, write_profile
 from m3vit.host.report import modelled
 from m3vit.hw.compiler.compile import compile_model
+from m3vit.hw.cost.macs import encoder_macs
 from m3vit.hw.cost.report import CycleReport
 from m3vit.hw.errors import M3vitError
 from m3vit.hw.files import write_text
@@ -111,7 +112,6 @@ def _counted(package: Package, run: DeviceRun, key: str) -> ResultRecord:
     }
     figures = {name: figure(name, value, Evidence.RTL, source) for name, value in rtl.items()}
     figures["clock_mhz"] = figure("clock_mhz", clock, Evidence.MODELLED, "the machine's target")
-    figures["tokens"] = figure("tokens", package.config.tokens, Evidence.MODELLED)
     seconds = {"run": 1e3 * run.phases["run"]}
     figures["phases_ms"] = figure("phases_ms", seconds, Evidence.MEASURED, "of the simulation")
     return _record(package, "rtl", figures)
@@ -120,18 +120,20 @@ def _counted(package: Package, run: DeviceRun, key: str) -> ResultRecord:
 def _modelled(package: Package, cost: CycleReport) -> ResultRecord:
     values = {"cycles": cost.total, "latency_ms": cost.latency_ms, "dram_bytes": cost.dram_total}
     figures = {name: figure(name, value, Evidence.MODELLED) for name, value in values.items()}
-    figures["macs"] = figure("macs", cost.macs, Evidence.MODELLED)
     return _record(package, MODEL_DEVICE, figures)
 
 
 def _record(package: Package, device: str, figures: dict[str, Figure]) -> ResultRecord:
+    # Only records that state their work share a row of `m3vit compare`.
+    work = {"tokens": package.config.tokens, "macs": encoder_macs(package.config)}
+    stated = {name: figure(name, value, Evidence.MODELLED) for name, value in work.items()}
     return ResultRecord(
         model=package.config.name,
         task=package.config.task_names[0],
         device=device,
         image=f"random, seed {SEED}",
         package_digest=package.digest,
-        figures=figures,
+        figures={**stated, **figures},
     )
 
 
