@@ -20,6 +20,7 @@ from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.rtl.accumulator import Accumulator
 from m3vit.rtl.axi_read import AxiRead
 from m3vit.rtl.axi_write import AxiWrite
+from m3vit.rtl.checks import Checks
 from m3vit.rtl.column import FIELD_BITS
 from m3vit.rtl.counters import Counters
 from m3vit.rtl.gate_bank import GateBank
@@ -35,6 +36,7 @@ from m3vit.rtl.requantise import Requantise
 from m3vit.rtl.residual import ResidualAdd
 from m3vit.rtl.rowfactor import RowFactor
 from m3vit.rtl.rowmax import RowMaximum
+from m3vit.rtl.run_control import RunControl
 from m3vit.rtl.scores import Scores
 from m3vit.rtl.softmax import Softmax
 from m3vit.rtl.synthesis import synthesise
@@ -121,6 +123,8 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
             make=lambda m: AxiRead(data_bits=m.port_bits), times=lambda m: m.memory_ports
         ),
         "axi_write": Block(make=lambda m: AxiWrite(data_bits=m.port_bits)),
+        "checks": Block(make=Checks),
+        "run_control": Block(make=lambda m: RunControl()),
     }
 )
 
