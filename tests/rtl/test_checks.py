@@ -36,7 +36,7 @@ CONFIG = ModelConfig(
     head_width=16,
     tasks=tuple(TaskConfig(name=n, kind=TaskKind.DEPTH, channels=1) for n in ("near", "far")),
 )
-CASES = 1500
+CASES = 1000
 
 
 def sizes(program: Program) -> dict[Base, int]:
