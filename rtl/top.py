@@ -9,7 +9,6 @@ from amaranth.hdl import (
     Const,
     DomainRenamer,
     Module,
-    ResetSignal,
     Value,
 )
 from amaranth.lib.wiring import Component, In, Out
@@ -53,11 +52,12 @@ class Top(Component):
         m = Module()
         self.control = RunControl()
         self.inner = Machine(self.machine)
-        # A domain of its own, not ResetInserter, which does not reach into shared blocks.
+        # A domain of its own, not ResetInserter, which does not reach into shared blocks.  Its
+        # reset is one register, set at power-up and a cycle after the reset of the whole.
         m.domains.machine = domain = ClockDomain("machine")
         m.d.comb += [
             domain.clk.eq(ClockSignal()),
-            domain.rst.eq(ResetSignal() | self.control.reset),
+            domain.rst.eq(self.control.reset),
         ]
         m.submodules.machine = DomainRenamer("machine")(self.inner)
         m.submodules.registers = self.registers = Registers(self.machine)
