@@ -37,7 +37,7 @@ test: $(STAMP) lint typecheck ## Style, import rules, types and the default test
 test-slow: $(STAMP) ## The tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow
 
-sim: $(STAMP) ## Every block of the accelerator on Verilator against the integer reference
+sim: $(STAMP) ## Every block of the accelerator against the integer reference, on Verilator (SIM=icarus: small ones)
 	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
 
 notebooks: $(STAMP) ## The notebooks, headless, with outputs and pictures (DEVICE=reference|rtl|pynq)
