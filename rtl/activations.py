@@ -73,13 +73,14 @@ class Activations(Component):
                 latency=2,
                 readers=2,
                 granularity=8 * GRAIN,
+                shared=True,
             )
             m.submodules[f"bank{index}"] = bank
             mask = self.write_mask.word_select(index, MASK_BITS)
+            row = self.write_row.word_select(index, self.row_bits)
             m.d.comb += [
-                bank.ra0.eq(chosen["row0"]),
+                bank.ra0.eq(Mux(self.reading[index], chosen["row0"], row)),
                 bank.ra1.eq(chosen["row1"]),
-                bank.wa.eq(self.write_row.word_select(index, self.row_bits)),
                 bank.wd.eq(self.write_data.word_select(index, WORD_BITS)),
                 bank.we.eq(Mux(self.reading[index], 0, mask)),
             ]

@@ -22,7 +22,9 @@ class Memory(Component):
 
     Latency ``latency``: 1 (the read register) or 2 (the block's output register).  Write enables
     cover ``granularity`` bits each.  Ports: ``we``, ``wa``, ``wd`` (unless it is a table that is
-    not ``writable``), and ``ra<i>``, ``rd<i>`` for each of ``readers``.
+    not ``writable``), and ``ra<i>``, ``rd<i>`` for each of ``readers``.  ``shared``: the write
+    goes through reader 0's port, at ``ra0``, and nothing is read there in a cycle that writes: two
+    readers and a writer fit a block with two ports.
 
     Raises:
         ConfigurationError: a size, style or latency is out of range.
@@ -39,6 +41,7 @@ class Memory(Component):
         granularity: int | None = None,
         contents: Sequence[int] = (),
         writable: bool = True,
+        shared: bool = False,
     ) -> None:
         grain = granularity or width
         _require(depth >= 1, "depth", "1 or more", depth)
@@ -48,11 +51,12 @@ class Memory(Component):
         _require(not (contents and style == "ultra"), "contents", "none in ultra RAM", "some")
         self.depth, self.width, self.style, self.latency = depth, width, style, latency
         self.readers, self.grain, self.contents = readers, grain, tuple(contents)
-        self.writable = writable
+        self.writable, self.shared = writable, shared
         self.address_bits = max(1, (depth - 1).bit_length())
         ports: dict[str, Member] = {}
         if writable:
-            ports |= {"we": In(width // grain), "wa": In(self.address_bits), "wd": In(width)}
+            ports |= {"we": In(width // grain), "wd": In(width)}
+            ports |= {} if shared else {"wa": In(self.address_bits)}
         for reader in range(readers):
             ports |= {f"ra{reader}": In(self.address_bits), f"rd{reader}": Out(width)}
         super().__init__(ports)
@@ -68,10 +72,13 @@ class Memory(Component):
         )
         if self.writable:
             write = store.write_port(granularity=self.grain)
-            m.d.comb += [write.en.eq(self.we), write.addr.eq(self.wa), write.data.eq(self.wd)]
+            address = self.ra0 if self.shared else self.wa
+            m.d.comb += [write.en.eq(self.we), write.addr.eq(address), write.data.eq(self.wd)]
         for reader in range(self.readers):
             read = store.read_port(transparent_for=())
             m.d.comb += read.addr.eq(getattr(self, f"ra{reader}"))
+            if self.shared and reader == 0:
+                m.d.comb += read.en.eq(self.we == 0)
             data: Signal = getattr(self, f"rd{reader}")
             if self.latency == 1:
                 m.d.comb += data.eq(read.data)
