@@ -1,6 +1,7 @@
 """``m3vit rtl``: the accelerator's Verilog for a machine."""
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -38,7 +39,24 @@ def run(args: argparse.Namespace) -> int:
     path = write_text(args.out, text)
     if args.json:
         record = {"file": str(path), "machine": machine.name, "digest": machine.digest}
-        print(json.dumps({**record, "bytes": len(text)}))
+        print(json.dumps({**record, "bytes": len(text), "sources": _sources()}))
     else:
         print(f"wrote {path}", file=sys.stderr)
     return 0
+
+
+def _sources() -> dict[str, str]:
+    """SHA-256 of every file of the project that was read, by ``part/path``."""
+    import m3vit.hw
+    import m3vit.rtl
+
+    found = {}
+    for part, package in (("hw", m3vit.hw), ("rtl", m3vit.rtl)):
+        folder = Path(str(package.__file__)).parent
+        loaded = {Path(str(getattr(one, "__file__", None))) for one in sys.modules.values()}
+        texts = [file for file in folder.rglob("*") if file.suffix in (".v", ".cpp")]
+        for file in sorted({*loaded, *texts}):
+            if file.is_relative_to(folder):
+                name = f"{part}/{file.relative_to(folder)}"
+                found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return found
