@@ -152,7 +152,7 @@ class Loader(Component):
             with m.Elif(self.has_tile & (~self.full | clear)):
                 self._begin_tile(m)
 
-    def _begin(self, m: Module, state: State, address: Any, left: Any) -> None:
+    def _begin(self, m: Module, state: Any, address: Any, left: Any) -> None:
         m.d.sync += [self.state.eq(state), self.at.eq(address), self.left.eq(left)]
 
     def _begin_tile(self, m: Module) -> None:

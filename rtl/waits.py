@@ -22,6 +22,6 @@ COUNTER = {
     cause: {"BUSY": "array_busy", "BLOCKED": "array_blocked"}.get(
         cause.name, f"array_wait_{cause.name.lower()}"
     )
-    for cause in Cause
+    for cause in Cause.__members__.values()
 }
 """Counter of each cause."""
