@@ -7,16 +7,13 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.activations import WORD_BITS, row_bits
-from m3vit.rtl.fifo import Fifo
 from m3vit.rtl.layernorm import LayerNorm
 from m3vit.rtl.library import shared
 from m3vit.rtl.memory import Memory
+from m3vit.rtl.norm_writer import NormWriter
 from m3vit.rtl.passes import TOKEN_BITS
 from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
 from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
-
-QUEUE = 128
-"""Words of XN that may wait for their bank."""
 
 
 class NormServer(Component):
@@ -73,13 +70,15 @@ class NormServer(Component):
         self.buffer = Memory(depth=2 * depth, width=RESIDUAL_WORD, style="distributed")
         m.submodules.buffer = self.buffer
         self.filled, self.side = Signal(range(3)), Signal()
-        self.room = Signal(range(QUEUE + 1), init=QUEUE)
+        m.submodules.writer = self.writer = NormWriter(machine)
         played = self._play(m)
         loaded = self._read(m)
         m.d.sync += self.filled.eq(self.filled + loaded - played)
         self._write(m)
         with m.If(self.start):
-            m.d.sync += [self.active.eq(1), self.finished.eq(0)]
+            m.d.sync += self.active.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += self.active.eq(0)
         return m
 
     def _read(self, m: Module) -> Value:
@@ -119,25 +118,23 @@ class NormServer(Component):
         self.played = Signal()
         word, part, on = Signal(7), Signal(range(max(2, self.parts))), Signal()
         last = on & (word == self.width16 - 1) & (part == self.parts - 1)
-        words = (self.width16 + 1) >> 1
-        begins = (self.filled != 0) & ~on & (self.room >= words)
-        with m.If(begins):
-            m.d.sync += [on.eq(1), word.eq(0), part.eq(0)]
+        there = Mux(on, last & (self.filled == 2), self.filled != 0)
+        begins = there & self.writer.room
         with m.If(on):
             m.d.sync += part.eq(Mux(part == self.parts - 1, 0, part + 1))
             with m.If(part == self.parts - 1):
                 m.d.sync += word.eq(word + 1)
             with m.If(last):
                 m.d.sync += [on.eq(0), self.side.eq(~self.side)]
+        with m.If(begins):
+            m.d.sync += [on.eq(1), word.eq(0), part.eq(0)]
         m.d.comb += [
             self.playing.eq(on),
-            self.blocked.eq((self.filled != 0) & ~on & (self.room < words)),
+            self.blocked.eq((self.filled != 0) & ~on & ~self.writer.room),
+            self.writer.reserve.eq(begins),
             self.played.eq(last),
             self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - 1], self.side)),
         ]
-        leaves = Signal()
-        m.d.comb += leaves.eq(self.xn_write & self.xn_ready)
-        m.d.sync += self.room.eq(self.room + leaves - Mux(begins, words, 0))
         valid, first, which = Signal(), Signal(), Signal(len(part))
         m.d.sync += [valid.eq(on), first.eq(on & (word == 0) & (part == 0)), which.eq(part)]
         self._lanes(m, valid, first, which)
@@ -169,42 +166,13 @@ class NormServer(Component):
         )
 
     def _write(self, m: Module) -> None:
-        """Results to words of 32 channels; a token's last word may be half."""
-        pieces = 32 // self.size
-        word, piece = Signal(WORD_BITS, reset_less=True), Signal(range(pieces))
-        unit, full = Signal(8), Signal()
-        units = self.width16 * self.parts
-        last = unit == units - 1
-        m.submodules.queue = queue = Fifo(width=WORD_BITS, depth=QUEUE)
-        with m.If(self.y_valid):
-            m.d.sync += [
-                piece.eq(Mux(last, 0, piece + 1)),
-                unit.eq(Mux(last, 0, unit + 1)),
-                word.word_select(piece, 8 * self.size).eq(self.y),
-            ]
-        m.d.sync += full.eq(self.y_valid & (last | (piece == pieces - 1)))
-        token, at = Signal(TOKEN_BITS), Signal(7)
-        row = Signal(TOKEN_BITS + 5)
-        words = (self.width16 + 1) >> 1
-        ends = at == words - 1
-        leaves = self.xn_write & self.xn_ready
+        writer = self.writer
         m.d.comb += [
-            queue.w_valid.eq(full),
-            queue.w_data.eq(word),
-            queue.r_ready.eq(self.xn_ready),
-            self.xn_write.eq(queue.r_valid),
-            self.xn_data.eq(queue.r_data),
-            self.xn_bank.eq(at[:2]),
-            self.xn_row.eq(row + token),
+            writer.y.eq(self.y),
+            writer.y_valid.eq(self.y_valid),
+            writer.xn_ready.eq(self.xn_ready),
         ]
-        with m.If(self.start):
-            m.d.sync += [token.eq(0), at.eq(0), row.eq(0)]
-        with m.Elif(leaves):
-            m.d.sync += at.eq(Mux(ends, 0, at + 1))
-            with m.If(at[:2] == 3):
-                m.d.sync += row.eq(row + self.tokens)
-            with m.If(ends):
-                m.d.sync += [row.eq(0), token.eq(token + 1), self.finished.eq(token + 1)]
-                with m.If(token == self.tokens - 1):
-                    m.d.comb += self.done.eq(1)
-                    m.d.sync += self.active.eq(0)
+        for name in ("start", "tokens", "width16"):
+            m.d.comb += getattr(writer, name).eq(getattr(self, name))
+        for name in ("xn_write", "xn_bank", "xn_row", "xn_data", "finished", "done"):
+            m.d.comb += getattr(self, name).eq(getattr(writer, name))
