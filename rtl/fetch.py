@@ -1,9 +1,15 @@
-"""Fetch: walks the commands ahead of the array and asks memory for all that streams into the ring.
+"""Fetch: walks the commands ahead of the array and asks memory for all that streams on chip.
 
-Experts of a mixture are asked for once the plan is known, live ones only, ascending.
+Weights go into the ring; rows that a DMA command reads go to the DMA unit, in their place in the
+program.  Experts of a mixture are asked for in index order before the plan is known, if the
+command allows it; from then on live ones only.  Experts that were asked for in vain lie in the
+ring between the others: ``early`` tells how many were asked for before the plan.
 """
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.commands.fields import ADDRESS_UNIT, WORD_BITS, Flag, Op, Post
@@ -11,14 +17,20 @@ from m3vit.hw.layout.sizes import gelu_bytes
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS
 from m3vit.rtl.command import Sizes, header, operands
+from m3vit.rtl.passes import TOKEN_BITS
+from m3vit.rtl.product import Product
+from m3vit.rtl.region_size import WORDS_BITS, RegionSize
+from m3vit.rtl.ring import BEAT_BYTES
 
 _UNIT_SHIFT = (ADDRESS_UNIT - 1).bit_length()
+_LINE_SHIFT = (BEAT_BYTES - 1).bit_length()
 
 
 class Fetch(Component):
-    """Ports: ``start``; ``index`` to ``word`` of the command list one cycle later; ``base``,
-    ``task``; regions ``valid``, ``ready``, ``address``, ``beats``; ``plans``: plans completed
-    since the start, ``live``: experts of the last one; ``loaded`` counts experts.
+    """Ports: ``start``; ``index`` to ``word`` of the command list one cycle later; ``bases``,
+    ``task``; regions ``valid``, ``ready``, ``address``, ``lines`` of 64 bytes, ``rows``: they are
+    the DMA unit's.  ``plans``: plans completed since the start, ``live``: experts of the last one.
+    ``decided``: plans that ``early`` has followed.  ``loaded`` and ``dropped`` count experts.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -28,46 +40,53 @@ class Fetch(Component):
                 "start": In(1),
                 "index": Out(9),
                 "word": In(WORD_BITS),
-                "base": In(ADDRESS_BITS),
+                "bases": In(data.ArrayLayout(ADDRESS_BITS, 4)),
                 "task": In(8),
                 "valid": Out(1),
                 "ready": In(1),
                 "address": Out(ADDRESS_BITS),
-                "beats": Out(LENGTH_BITS),
+                "lines": Out(LENGTH_BITS),
+                "rows": Out(1),
                 "plans": In(8),
                 "live": In(machine.max_experts),
+                "decided": Out(8),
+                "early": Out(9),
                 "loaded": Out(16),
+                "dropped": Out(16),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Read, decode, ask; experts one after the other."""
+        """Read, decode, size, ask; experts one after the other."""
         m = Module()
-        self.place, self.words = Signal(ADDRESS_BITS), Signal(20)
-        self.left, self.number = Signal(9), Signal(9)
-        self.seen, self.tasks = Signal(8), Signal(8)
+        self.place, self.words = Signal(ADDRESS_BITS), Signal(WORDS_BITS)
+        self.number, self.tasks = Signal(9), Signal(8)
+        self.known, self.checked = Signal(), Signal(9)
+        m.submodules.size = self.size = RegionSize(self.machine)
+        m.submodules.bytes = self.bytes = Product(20, TOKEN_BITS)
+        words = self.words * self.sizes.beats_a_word
+        rows = (self.bytes.p + (BEAT_BYTES - 1)) >> _LINE_SHIFT
         m.d.comb += [
             self.address.eq(self.place),
-            self.beats.eq(self.words * self.sizes.beats_a_word),
+            self.lines.eq(Mux(self.rows, rows, words >> 2)),
         ]
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [self.index.eq(0), self.seen.eq(0), self.loaded.eq(0)]
+                    m.d.sync += [self.index.eq(0), self.decided.eq(0), self.loaded.eq(0)]
+                    m.d.sync += self.dropped.eq(0)
                     m.next = "READ"
             with m.State("READ"):
+                m.d.sync += self.rows.eq(0)
                 m.next = "DECODE"
             with m.State("DECODE"):
                 self._decode(m)
+            with m.State("SIZE"):
+                with m.If(~self.size.busy & ~self.bytes.busy):
+                    m.d.sync += self.words.eq(self.size.words)
+                    m.next = "TASK"
             with m.State("TASK"):
-                stride = operands(self.word, Op.GATE)["stride"]
-                with m.If(self.tasks == 0):
-                    m.next = "ASK"
-                with m.Else():
-                    m.d.sync += [
-                        self.place.eq(self.place + (stride << _UNIT_SHIFT)),
-                        self.tasks.eq(self.tasks - 1),
-                    ]
+                self._task(m)
             with m.State("ASK"):
                 self._ask(m, "NEXT")
             with m.State("GELU"):
@@ -86,61 +105,97 @@ class Fetch(Component):
         with m.If(self.ready):
             m.next = following
 
-    def _region(self, m: Module, address: Value, words: Value) -> None:
-        m.d.sync += [
-            self.place.eq(self.base + (address << _UNIT_SHIFT)),
-            self.words.eq(self.sizes.aligned(words)),
-        ]
+    def _at(self, m: Module, address: Value, base: Value | int = 0) -> None:
+        m.d.sync += self.place.eq(self.bases[base] + (address << _UNIT_SHIFT))
 
     def _decode(self, m: Module) -> None:
-        sizes, op = self.sizes, header(self.word)["op"]
+        sizes, head = self.sizes, header(self.word)
+        m.d.sync += self.tasks.eq(0)
         m.next = "NEXT"
-        with m.Switch(op):
+        with m.Switch(head["op"]):
             with m.Case(Op.NORM):
                 fields = operands(self.word, Op.NORM)
-                self._region(m, fields["table"], sizes.norm(fields["width"]))
+                self._at(m, fields["table"])
+                m.d.sync += self.words.eq(sizes.aligned(sizes.norm(fields["width"])))
                 m.next = "ASK"
             with m.Case(Op.GEMM):
-                fields = operands(self.word, Op.GEMM)
-                panels = gemm_panels(sizes, fields)
-                words = sizes.linear(panels, sizes.steps(fields["inner"]))
-                self._region(m, fields["weights"], words)
-                m.next = "ASK"
+                self._at(m, operands(self.word, Op.GEMM)["weights"])
+                m.d.comb += self.size.start.eq(1)
+                m.next = "SIZE"
             with m.Case(Op.GATE):
-                fields = operands(self.word, Op.GATE)
-                panels = sizes.panels((fields["experts"] + 7) >> 3)
-                words = sizes.linear(panels, sizes.steps(fields["width"] << 4))
-                self._region(m, fields["weights"], words)
+                self._at(m, operands(self.word, Op.GATE)["weights"])
                 m.d.sync += self.tasks.eq(self.task)
-                m.next = "TASK"
+                m.d.comb += self.size.start.eq(1)
+                m.next = "SIZE"
             with m.Case(Op.EXPERTS):
-                fields = operands(self.word, Op.EXPERTS)
                 words = gelu_bytes(self.machine) // self.machine.word_bytes
-                self._region(m, fields["gelu"], Const(words, 12))
-                m.d.sync += self.number.eq(0)
+                self._at(m, operands(self.word, Op.EXPERTS)["gelu"])
+                m.d.sync += [self.words.eq(sizes.aligned(words)), self.number.eq(0)]
+                m.d.comb += self.size.start.eq(1)
                 m.next = "GELU"
+            with m.Case(Op.DMA):
+                fields = operands(self.word, Op.DMA)
+                with m.If((head["flags"] & Flag.WRITE) == 0):
+                    self._at(m, fields["address"], fields["base"])
+                    m.d.sync += self.rows.eq(1)
+                    m.d.comb += self.bytes.start.eq(1)
+                    m.next = "SIZE"
             with m.Case(Op.END):
                 m.next = "IDLE"
+        self._sizes(m, head)
+
+    def _sizes(self, m: Module, head: dict[str, Value]) -> None:
+        """What the command's layers are, as long as it is decoded."""
+        rows = operands(self.word, Op.DMA)
+        m.d.comb += [self.bytes.a.eq(rows["stride"]), self.bytes.b.eq(head["tokens"])]
+        m.d.comb += layers(self.size, self.word)
+
+    def _task(self, m: Module) -> None:
+        """The gate of the task: a stride a cycle."""
+        stride = operands(self.word, Op.GATE)["stride"]
+        with m.If(self.tasks == 0):
+            m.next = "ASK"
+        with m.Else():
+            m.d.sync += [
+                self.place.eq(self.place + (stride << _UNIT_SHIFT)),
+                self.tasks.eq(self.tasks - 1),
+            ]
+
+    def _flag(self, flag: Flag) -> Value:
+        return (header(self.word)["flags"] & flag) != 0
 
     def _experts(self, m: Module) -> None:
-        """Wait for the plan, if there is one, and start at expert 0."""
-        fields, flags = operands(self.word, Op.EXPERTS), header(self.word)["flags"]
-        identity = (flags & Flag.IDENTITY) != 0
-        known = self.plans != self.seen
-        first, second = expert_words(self.sizes, fields)
-        with m.If(identity | known):
-            self._region(m, fields["weights"], first + second)
-            m.d.sync += self.seen.eq(self.seen + ~identity)
+        """Start at expert 0, or wait for the plan where the command does not speculate."""
+        identity, decided = self._flag(Flag.IDENTITY), self.plans != self.decided
+        with m.If(~self.size.busy & (identity | decided | self._flag(Flag.SPECULATE))):
+            self._at(m, operands(self.word, Op.EXPERTS)["weights"])
+            m.d.sync += [self.words.eq(self.size.words), self.known.eq(identity)]
+            m.d.sync += self.checked.eq(0)
             m.next = "EXPERT"
 
     def _expert(self, m: Module) -> None:
-        fields, flags = operands(self.word, Op.EXPERTS), header(self.word)["flags"]
-        identity = (flags & Flag.IDENTITY) != 0
-        wanted = identity | self.live.bit_select(self.number, 1)
+        """Ask for the next; when the plan appears, count those in vain and go on with live ones."""
+        fields = operands(self.word, Op.EXPERTS)
+        identity = self._flag(Flag.IDENTITY)
+        appears = ~self.known & (self.plans != self.decided)
+        checks = self.known & ~identity & (self.checked != self.early)
+        wanted = identity | ~self.known | self.live.bit_select(self.number, 1)
         done = self.number == fields["experts"]
-        m.d.comb += self.valid.eq(wanted & ~done)
-        with m.If(done):
-            m.next = "NEXT"
+        m.d.comb += self.valid.eq(wanted & ~done & ~appears & ~checks)
+        with m.If(appears):
+            m.d.sync += [
+                self.known.eq(1),
+                self.early.eq(self.number),
+                self.decided.eq(self.decided + 1),
+            ]
+        with m.Elif(checks):
+            m.d.sync += [
+                self.checked.eq(self.checked + 1),
+                self.dropped.eq(self.dropped + ~self.live.bit_select(self.checked, 1)),
+            ]
+        with m.Elif(done):
+            with m.If(self.known):
+                m.next = "NEXT"
         with m.Elif(~wanted | self.ready):
             m.d.sync += [
                 self.number.eq(self.number + 1),
@@ -149,18 +204,22 @@ class Fetch(Component):
             ]
 
 
-def gemm_panels(sizes: Sizes, fields: dict[str, Value]) -> Value:
-    """Panels of a GEMM."""
+def layers(size: Any, word: Value) -> list[Any]:
+    """Inputs of a RegionSize: the linear layers of the command in ``word``."""
+    sizes, op = size.sizes, header(word)["op"]
+    gemm, gate = operands(word, Op.GEMM), operands(word, Op.GATE)
+    experts = operands(word, Op.EXPERTS)
     groups = sizes.machine.groups
-    natural = (fields["outputs"] + 15) >> 4
-    heads = fields["head_dim"] * 3 * groups
-    return sizes.panels(Mux(fields["post"] == Post.QKV, heads, natural))
-
-
-def expert_words(sizes: Sizes, fields: dict[str, Value]) -> tuple[Value, Value]:
-    """Words of an expert's two layers."""
-    hidden, width = fields["hidden"], fields["width"]
-    return (
-        sizes.linear(sizes.panels(hidden), sizes.steps(width << 4)),
-        sizes.linear(sizes.panels(width), sizes.steps(hidden << 4)),
-    )
+    heads = (gemm["head_dim"] * 3 * groups)[:8]
+    natural = ((gemm["outputs"] + 15) >> 4)[:8]
+    of_gate = op == Op.GATE
+    units = Mux(of_gate, (gate["experts"] + 7) >> 3, Mux(gemm["post"] == Post.QKV, heads, natural))
+    steps = sizes.steps(Mux(of_gate, gate["width"] << 4, gemm["inner"]))
+    two = op == Op.EXPERTS
+    return [
+        size.two.eq(two),
+        size.units0.eq(Mux(two, experts["hidden"], units)),
+        size.steps0.eq(Mux(two, sizes.steps(experts["width"] << 4), steps)),
+        size.units1.eq(experts["width"]),
+        size.steps1.eq(sizes.steps(experts["hidden"] << 4)),
+    ]

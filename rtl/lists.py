@@ -20,7 +20,8 @@ class ExpertLists(Component):
 
     Ports: ``start`` with ``tokens`` T and ``experts`` E once the plan is complete; ``live``,
     ``ra``, ``read`` to the plan; a list is offered by ``valid`` with ``expert``, ``count`` and
-    ``buffer``, and given back by ``ready``; ``exhausted`` when there is none left.  Reading:
+    ``buffer``, taken by ``ready`` and read until ``free`` gives the oldest back; ``exhausted``
+    when all have been taken.  Reading:
     ``pair`` and ``which`` buffer; ``READ_LATENCY`` cycles later ``token`` [2], ``weight`` [2] of
     entries 2 * pair and 2 * pair + 1.
 
@@ -47,6 +48,7 @@ class ExpertLists(Component):
                 "read": In(self.layout.size),
                 "valid": Out(1),
                 "ready": In(1),
+                "free": In(1),
                 "expert": Out(self.index_bits),
                 "count": Out(self.count_bits),
                 "buffer": Out(1),
@@ -68,13 +70,16 @@ class ExpertLists(Component):
             Signal(),
         )
         buffer = Signal()
-        held = Signal(range(BUFFERS + 1))
-        scanning = self._build(m, number, done, held)
+        held, offered = Signal(range(BUFFERS + 1)), Signal(range(BUFFERS + 1))
+        scanning = self._build(m, number, done, held, offered)
         self._match(m, number, scanning, buffer, filled, done)
-        self._offer(m, number, filled, done, buffer, held)
+        m.d.sync += held.eq(held + done - self.free)
+        self._offer(m, number, filled, done, buffer, offered)
         return m
 
-    def _build(self, m: Module, number: Signal, done: Value, held: Value) -> Value:
+    def _build(
+        self, m: Module, number: Signal, done: Value, held: Value, offered: Value
+    ) -> Value:
         """Search for a live expert, scan when a buffer is free; returns the scan's flags."""
         place, active, token = Signal(self.index_bits + 1), Signal(), Signal(self.token_bits)
         scan, waiting = Signal(), Signal()
@@ -94,7 +99,7 @@ class ExpertLists(Component):
             m.d.sync += waiting.eq(0)
         m.d.comb += [
             self.ra.eq(token),
-            self.exhausted.eq(~active & (held == 0)),
+            self.exhausted.eq(~active & idle & (offered == 0)),
         ]
         return Cat(scan, scan & final, token)
 
@@ -153,14 +158,14 @@ class ExpertLists(Component):
         m.d.comb += self.weight.eq(Cat(word[self.token_bits :] for word in words))
 
     def _offer(
-        self, m: Module, number: Value, filled: Value, done: Value, buffer: Signal, held: Signal
+        self, m: Module, number: Value, filled: Value, done: Value, buffer: Signal, offered: Signal
     ) -> None:
         """Up to two finished lists, the older one offered."""
         give = self.valid & self.ready
         bits = self.index_bits + self.count_bits
         slots = [register(bits, f"list{index}") for index in range(BUFFERS)]
         shown = Signal()
-        m.d.sync += held.eq(held + done - give)
+        m.d.sync += offered.eq(offered + done - give)
         with m.If(done):
             m.d.sync += buffer.eq(~buffer)
             for index, slot in enumerate(slots):
@@ -169,7 +174,7 @@ class ExpertLists(Component):
         with m.If(give):
             m.d.sync += shown.eq(~shown)
         m.d.comb += [
-            self.valid.eq(held != 0),
+            self.valid.eq(offered != 0),
             self.buffer.eq(shown),
             Cat(self.expert, self.count).eq(Mux(shown, slots[1], slots[0])),
         ]

@@ -23,11 +23,14 @@ WORDS = SLICE_BYTES // BEAT_BYTES
 PORT_BITS = 128
 _PIECES = 8 * BEAT_BYTES // PORT_BITS
 QUEUE = 2 * WORDS
+_ENTRY = 6
+"""Bits of a slice in the order: its words and whose it is."""
 
 
 class Slices(Component):
     """Ports: regions ``valid``, ``ready``, ``address`` (a multiple of 64), ``words`` of 64 bytes;
-    the same by port for AxiRead (``beats`` of 16 bytes), and its data; ``out`` in region order.
+    the same by port for AxiRead (``beats`` of 16 bytes), and its data; ``out`` in region order,
+    with ``out_rows`` = ``rows`` of its region.
     ``waiting``: there is room and the memory has not answered.
     """
 
@@ -52,8 +55,10 @@ class Slices(Component):
                 "address": In(ADDRESS_BITS),
                 "words": In(LENGTH_BITS),
                 "tag": In(TAG_BITS),
+                "rows": In(1),
                 **each,
                 "out": Out(stream.Signature(8 * BEAT_BYTES)),
+                "out_rows": Out(1),
                 "waiting": Out(1),
             }
         )
@@ -61,17 +66,21 @@ class Slices(Component):
     def elaborate(self, platform: object) -> Module:
         """Cut, remember the lengths, collect."""
         m = Module()
-        order = Fifo(width=5, depth=16)
-        order_in, size = Signal(), Signal(5)
+        order = Fifo(width=_ENTRY, depth=16)
+        order_in, size, rows = Signal(), Signal(5), Signal()
         order_out: dict[str, Signal] = {
             "w_ready": Signal(name="order_room"),
             "r_valid": Signal(name="order_valid"),
-            "r_data": Signal(5, name="order_words"),
+            "r_data": Signal(_ENTRY, name="order_words"),
             "level": Signal(5, name="order_level"),
             "r_ready": Signal(name="order_next"),
         }
-        m.submodules.order = shared(order, w_valid=order_in, w_data=size, **order_out)
+        m.submodules.order = shared(
+            order, w_valid=order_in, w_data=Cat(size, rows), **order_out
+        )
         self._cut(m, order_in, size, order_out["w_ready"])
+        with m.If(self.valid & self.ready):
+            m.d.sync += rows.eq(self.rows)
         queues = [self._collect(m, number) for number in range(self.ports)]
         self._join(m, queues, order_out)
         return m
@@ -133,11 +142,12 @@ class Slices(Component):
         turn, done = Signal(range(self.ports)), Signal(5)
         valids = Array(queue["r_valid"] for queue in queues)
         words = Array(queue["r_data"] for queue in queues)
-        last = done == order["r_data"] - Const(1, 5)
+        last = done == order["r_data"][:5] - Const(1, 5)
         moves = self.out.valid & self.out.ready
         m.d.comb += [
             self.out.valid.eq(valids[turn] & order["r_valid"]),
             self.out.payload.eq(words[turn]),
+            self.out_rows.eq(order["r_data"][5]),
             order["r_ready"].eq(moves & last),
             self.waiting.eq(self.out.ready & order["r_valid"] & ~valids[turn]),
         ]
