@@ -20,7 +20,7 @@ _INNER = ("passes", "loads")
 class Core(Component):
     """Ports: ``gemm`` and ``attention`` jobs, one of them at a time, in program order; the
     engine's other ports.  ``jobs_idle``: every pass has been made; ``settled``: every result of a
-    pass made so far is visible; ``idle``: nothing is under way.
+    pass made so far is visible; ``made``: its number; ``idle``: nothing is under way.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -37,6 +37,7 @@ class Core(Component):
                 "attention": In(stream.Signature(AttentionJob)),
                 "jobs_idle": Out(1),
                 "settled": Out(1),
+                "made": Out(NUMBER_BITS),
                 **outer,
             }
         )
@@ -101,7 +102,8 @@ class Core(Component):
         self.numbered = Signal()
         m.d.comb += self.numbered.eq(passes.valid & passes.ready & counted)
         m.d.sync += number.eq(number + self.numbered)
-        m.d.comb += self.settled.eq(self.engine.retired == (number - 1)[:NUMBER_BITS])
+        m.d.comb += self.made.eq(number - 1)
+        m.d.comb += self.settled.eq(self.engine.retired == self.made)
 
     def _progress(self, m: Module, progress: Progress, gemm: Any, attention: Any) -> None:
         p: Any = self.engine.passes.payload

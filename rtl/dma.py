@@ -33,9 +33,8 @@ class Dma(Component):
     ``busy`` falls.  ``bases`` are those of Base.
 
     Ports: ``beats`` out of the stream of weights; ``write_*`` regions and ``out`` beats to a
-    write port; ``bank`` and ``row`` in RES, XN and QOH (side ports), for reading and, with
-    ``in_``, for writing; ``plan_token`` to ``plan_entry``.  ``rows``: rows of the last command
-    that reads memory that are complete.
+    write port; ``bank`` and ``row`` in RES, XN and QOH (side ports) for reading, in RES with
+    ``in_`` for writing; XnWriter's inputs; ``plan_token`` to ``plan_entry``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -47,7 +46,6 @@ class Dma(Component):
             {
                 "start": In(1),
                 "busy": Out(1),
-                "rows": Out(TOKEN_BITS),
                 "word": In(WORD_BITS),
                 "bases": In(data.ArrayLayout(ADDRESS_BITS, 4)),
                 "half_tokens": In(TOKEN_BITS),
@@ -67,10 +65,12 @@ class Dma(Component):
                 "qoh_data": In(ACTIVATION_WORD),
                 "in_bank": Out(3),
                 "in_row": Out(row),
-                "xn_write": Out(1),
-                "xn_write_ready": In(1),
-                "xn_write_data": Out(ACTIVATION_WORD),
-                "xn_write_mask": Out(4),
+                "xn_start": Out(1),
+                "xn_tokens": Out(TOKEN_BITS),
+                "xn_units": Out(7),
+                "xn_word": Out(ACTIVATION_WORD),
+                "xn_valid": Out(1),
+                "xn_room": In(1),
                 "res_write": Out(1),
                 "res_write_ready": In(1),
                 "res_write_data": Out(RESIDUAL_WORD),
@@ -99,17 +99,15 @@ class Dma(Component):
             block.start.eq(start),
             block.word.eq(self.word),
             block.half_tokens.eq(self.half_tokens),
-            self.rows.eq(block.rows),
             self.in_bank.eq(block.bank),
             self.in_row.eq(block.row),
-            self.xn_write.eq(block.xn_write),
-            block.xn_ready.eq(self.xn_write_ready),
-            self.xn_write_data.eq(block.xn_data),
-            self.xn_write_mask.eq(block.xn_mask),
+            block.xn_room.eq(self.xn_room),
             self.res_write.eq(block.res_write),
             block.res_ready.eq(self.res_write_ready),
             self.res_write_data.eq(block.res_data),
         ]
+        for name in ("start", "tokens", "units", "word", "valid"):
+            m.d.comb += getattr(self, f"xn_{name}").eq(getattr(block, f"xn_{name}"))
 
     def _outward(self, m: Module, start: Value, plan: Value) -> Value:
         """The region's size, then its beats, then the answers."""
@@ -122,7 +120,9 @@ class Dma(Component):
             self.write_address.eq(base),
             self.write_beats.eq((size.p + (BEAT // 8 - 1)) >> _BEAT_SHIFT),
         ]
-        m.d.sync += base.eq(self.bases[self.fields["base"]] + (self.fields["address"] << _UNIT_SHIFT))
+        m.d.sync += base.eq(
+            self.bases[self.fields["base"]] + (self.fields["address"] << _UNIT_SHIFT)
+        )
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE") | self.input.busy)
             with m.State("IDLE"):

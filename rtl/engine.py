@@ -17,7 +17,7 @@ from m3vit.rtl.key_value import KeyValue
 from m3vit.rtl.library import shared
 from m3vit.rtl.loader import Loader, Table
 from m3vit.rtl.operand import Entry, Operand
-from m3vit.rtl.passes import NUMBER_BITS, PAIR_BITS, TOKEN_BITS, Pass, QueryLoad
+from m3vit.rtl.passes import NUMBER_BITS, PAIR_BITS, RING_BITS, TOKEN_BITS, Pass, QueryLoad
 from m3vit.rtl.query import QueryBlock
 from m3vit.rtl.requantise import SHIFT_BITS
 from m3vit.rtl.residual_store import ResidualStore
@@ -37,7 +37,8 @@ class Engine(Component):
     """Everything between the loop nests and the stores.
 
     Ports: ``passes``, ``loads``, ``tables`` (words back as ``table_we``, ``table_word``,
-    ``table_last``), ``beats`` into the ring; the list's read port; ``gate`` results; GELU's table;
+    ``table_last``), ``beats`` into the ring, ``skip``: it may be reused up to ``skip_to``; the
+    list's read port; ``gate`` results; GELU's table;
     side ports of the stores (``xn_*``, ``qoh_*``, ``res_*``); ``xn_tokens``: tokens that the
     producer of XN has finished; ``retired``: number of the last result that is written.
     Constants: see ``Retire`` and ``Array``.
@@ -55,6 +56,8 @@ class Engine(Component):
                 "table_last": Out(1),
                 "table_word": Out(8 * machine.word_bytes),
                 "beats": In(stream.Signature(8 * BEAT_BYTES)),
+                "skip": In(1),
+                "skip_to": In(RING_BITS),
                 "list_pair": Out(PAIR_BITS),
                 "list_buffer": Out(1),
                 "entry": In(Entry),
@@ -135,6 +138,8 @@ class Engine(Component):
 
     def _front(self, m: Module) -> None:
         ring, loader, issue, array = self._ring, self._loader, self._issue, self._array
+        first: Any = loader.passes.payload
+        skips = loader.passes.valid & first.skip
         connect(m, self.beats, ring.beats)
         connect(m, self.tables, loader.tables)
         kv = []
@@ -155,8 +160,10 @@ class Engine(Component):
             loader.ring_data.eq(ring.data),
             loader.head.eq(ring.head),
             ring.address.eq(loader.ring_address),
-            ring.release.eq(issue.release),
-            ring.release_to.eq(issue.release_to),
+            ring.release.eq(issue.release | self.skip | skips),
+            ring.release_to.eq(
+                Mux(issue.release, issue.release_to, Mux(self.skip, self.skip_to, first.address))
+            ),
             loader.swap.eq(issue.control.swap),
             loader.freed.eq(array.freed),
             loader.retired.eq(self._retire.retired),

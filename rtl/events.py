@@ -26,7 +26,7 @@ def events(m: Module, machine: Any) -> dict[str, Value]:
         "read_beats": _beats(machine),
         "write_beats": machine.m0_axi_wvalid & machine.m0_axi_wready,
         "experts_loaded": _step(m, machine.fetch.loaded),
-        "experts_dropped": Const(0, 1),  # fetch asks for live experts only
+        "experts_dropped": _step(m, machine.fetch.dropped),
         "saturations": core.saturated,
     }
 

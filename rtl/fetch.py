@@ -67,6 +67,9 @@ class Fetch(Component):
         words = self.words * self.sizes.beats_a_word
         rows = (self.bytes.p + (BEAT_BYTES - 1)) >> _LINE_SHIFT
         m.d.comb += [
+            *layers(self.size, self.word),
+            self.bytes.a.eq(operands(self.word, Op.DMA)["stride"]),
+            self.bytes.b.eq(header(self.word)["tokens"]),
             self.address.eq(self.place),
             self.lines.eq(Mux(self.rows, rows, words >> 2)),
         ]
@@ -142,13 +145,6 @@ class Fetch(Component):
                     m.next = "SIZE"
             with m.Case(Op.END):
                 m.next = "IDLE"
-        self._sizes(m, head)
-
-    def _sizes(self, m: Module, head: dict[str, Value]) -> None:
-        """What the command's layers are, as long as it is decoded."""
-        rows = operands(self.word, Op.DMA)
-        m.d.comb += [self.bytes.a.eq(rows["stride"]), self.bytes.b.eq(head["tokens"])]
-        m.d.comb += layers(self.size, self.word)
 
     def _task(self, m: Module) -> None:
         """The gate of the task: a stride a cycle."""

@@ -65,7 +65,7 @@ class GemmNest(Component):
         return m
 
     def _declare(self, m: Module) -> None:
-        self.busy = Signal()
+        self.busy, self.opening = Signal(), Signal()
         self.held: Any = Signal(GemmJob)
         self.step, self.channel, self.row = Signal(7), Signal(7), Signal(13)
         self.panel: Any = Signal(Panel)
@@ -109,6 +109,7 @@ class GemmNest(Component):
         m.d.sync += [
             self.busy.eq(1),
             self.known.eq(0),
+            self.opening.eq(1),
             self.held.eq(job),
             self.panels_left.eq(job.panels),
             self.pairs.eq((job.tokens + 1) >> 1),
@@ -140,7 +141,7 @@ class GemmNest(Component):
         following = Signal(RING_BITS)
         words = Mux(self.step == 0, CASCADE + self.parameter_words, CASCADE)
         m.d.comb += following.eq(self.tile + words)
-        m.d.sync += self.tile.eq(following)
+        m.d.sync += [self.tile.eq(following), self.opening.eq(0)]
         with m.If(~self.last_step):
             self._next_step(m)
         with m.Else():
@@ -221,6 +222,7 @@ class GemmNest(Component):
             p.address.eq(self.tile),
             p.parameters.eq(self.step == 0),
             p.release.eq(self.last_block),
+            p.skip.eq(self.opening & job.skip),
             p.first.eq(self.step == 0),
             p.last.eq(self.last_step),
             p.post.eq(job.post),

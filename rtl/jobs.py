@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Mux, Value
 
 from m3vit.hw.commands.fields import Flag, Op, Post, Store
+from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.command import Sizes, header, operands
-from m3vit.rtl.fetch import expert_words, gemm_panels
 from m3vit.rtl.passes import GemmJob, Source, Wait
 from m3vit.rtl.passes import Post as To
 
@@ -14,11 +14,16 @@ Fields = dict[str, Any]
 
 
 class Jobs:
-    """Jobs of the command in ``word``; ``tokens`` of the image, ``pointer`` first ring word."""
+    """Jobs of the command in ``word``; ``tokens`` of the image, ``pointer`` first ring word;
+    ``size`` has the attributes of a RegionSize that has looked at the command.
+    """
 
-    def __init__(self, sizes: Sizes, word: Value, tokens: Value, pointer: Value) -> None:
-        self.sizes, self.word, self.tokens, self.pointer = sizes, word, tokens, pointer
-        self.head, self.groups = header(word), sizes.machine.groups
+    def __init__(
+        self, machine: MachineConfig, size: Any, word: Value, tokens: Value, pointer: Value
+    ) -> None:
+        self.sizes, self.size = Sizes(machine), size
+        self.word, self.tokens, self.pointer = word, tokens, pointer
+        self.head, self.groups = header(word), machine.groups
 
     def flag(self, flag: Flag) -> Value:
         """Whether the command carries ``flag``."""
@@ -49,7 +54,7 @@ class Jobs:
             row_step=self.head["tokens"],  # a share of the image fills XN with its own tokens
             first_token=fields["first_token"],
             steps=self.sizes.steps(fields["inner"]),
-            panels=gemm_panels(self.sizes, fields),
+            panels=self.size.panels0,
             panels_group=Mux(ordered, fields["panels_group"], 1),
             source=Mux(from_xn, Source.XN, Source.QOH),
             post=Mux(residual, To.RESIDUAL, To.HIDDEN),
@@ -86,7 +91,7 @@ class Jobs:
     def gate(self) -> Fields:
         """GATE; several panels follow each other pair by pair."""
         fields = operands(self.word, Op.GATE)
-        panels = self.sizes.panels((fields["experts"] + 7) >> 3)
+        panels = self.size.panels0
         return self._common(
             tokens=self.head["tokens"],
             block_pairs=Mux(panels == 1, self.head["pairs"], 1),
@@ -105,7 +110,7 @@ class Jobs:
         routed = {"gather": ~identity, "buffer": buffer, "tokens": tokens}
         first = self._common(
             steps=sizes.steps(width << 4),
-            panels=sizes.panels(hidden),
+            panels=self.size.panels0,
             source=Source.XN,
             post=To.GELU,
             limit=hidden,
@@ -115,7 +120,7 @@ class Jobs:
         )
         second = self._common(
             steps=sizes.steps(hidden << 4),
-            panels=sizes.panels(width),
+            panels=self.size.panels1,
             source=Source.QOH,
             post=To.RESIDUAL,
             limit=width,
@@ -126,10 +131,5 @@ class Jobs:
             publish_all=identity & last,
             **routed,
         )
-        second["address"] = self.pointer + expert_words(sizes, fields)[0]
+        second["address"] = self.pointer + self.size.first
         return first, second
-
-    def words(self, job: Fields) -> Value:
-        """First ring word behind ``job``'s region."""
-        linear = self.sizes.linear(job["panels"], job["steps"])
-        return self.sizes.aligned(self.pointer + linear)

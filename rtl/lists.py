@@ -77,9 +77,7 @@ class ExpertLists(Component):
         self._offer(m, number, filled, done, buffer, offered)
         return m
 
-    def _build(
-        self, m: Module, number: Signal, done: Value, held: Value, offered: Value
-    ) -> Value:
+    def _build(self, m: Module, number: Signal, done: Value, held: Value, offered: Value) -> Value:
         """Search for a live expert, scan when a buffer is free; returns the scan's flags."""
         place, active, token = Signal(self.index_bits + 1), Signal(), Signal(self.token_bits)
         scan, waiting = Signal(), Signal()

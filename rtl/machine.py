@@ -8,8 +8,8 @@ from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.axi_bursts import ADDRESS_BITS
-from m3vit.rtl.axi_read import AxiRead, read_ports
-from m3vit.rtl.axi_write import AxiWrite, write_ports
+from m3vit.rtl.axi_read import read_ports
+from m3vit.rtl.axi_write import write_ports
 from m3vit.rtl.checks import INDEX_BITS, Checks
 from m3vit.rtl.command_list import CommandList
 from m3vit.rtl.connect import connect
@@ -19,17 +19,16 @@ from m3vit.rtl.dma import Dma
 from m3vit.rtl.events import events
 from m3vit.rtl.fetch import Fetch
 from m3vit.rtl.gate_results import GateResults
-from m3vit.rtl.library import shared
 from m3vit.rtl.lists import ExpertLists
+from m3vit.rtl.machine_memory import READS, connect_memory
+from m3vit.rtl.machine_stores import connect_stores
 from m3vit.rtl.norm_server import NormServer
 from m3vit.rtl.plan import PlanStore
 from m3vit.rtl.reasons import stop_reason
 from m3vit.rtl.sequencer import CONSTANTS, Sequencer
-from m3vit.rtl.slices import PORT_BITS, Slices
+from m3vit.rtl.slices import PORT_BITS
 from m3vit.rtl.tables import Tables
-
-READS = 4
-"""Read ports: the last carries commands and DMA, the others weights."""
+from m3vit.rtl.xn_writer import XnWriter
 
 
 class Machine(Component):
@@ -78,6 +77,7 @@ class Machine(Component):
         self.core, self.fetch = Core(machine), Fetch(machine)
         self.sequencer, self.dma = Sequencer(machine), Dma(machine)
         self.list, self.norm = CommandList(), NormServer(machine)
+        self.writer = XnWriter(machine)
         self.checks = Checks(machine)
         self.gate, self.tables = GateResults(machine), Tables(machine)
         sizes = {
@@ -86,13 +86,14 @@ class Machine(Component):
             "top_k": machine.max_top_k,
         }
         self.plan, self.lists = PlanStore(**sizes), ExpertLists(**sizes)
-        for name in "core fetch sequencer dma list checks norm gate tables plan lists".split():
+        for (
+            name
+        ) in "core fetch sequencer dma list checks norm writer gate tables plan lists".split():
             m.submodules[name] = getattr(self, name)
         self._commands(m)
-        self._weights(m)
-        self._memory(m)
-        self._residual(m)
-        self._activations(m)
+        connect_memory(m, self)
+        connect_stores(m, self)
+        self._norm(m)
         self._experts(m)
         self._status(m)
         return m
@@ -118,7 +119,7 @@ class Machine(Component):
             fetch.start.eq(checks.passed),
             sequencer.start.eq(checks.passed),
             sequencer.trace.eq(self.trace),
-            fetch.base.eq(self.bases[0]),
+            Value.cast(fetch.bases).eq(Value.cast(self.bases)),
             fetch.task.eq(self.task),
             fetch.plans.eq(sequencer.plans),
             fetch.live.eq(self.plan.live),
@@ -127,131 +128,6 @@ class Machine(Component):
         connect(m, sequencer.attention, self.core.attention)
         names = (*CONSTANTS, "score_shift", "gain", "gain_shift")
         m.d.comb += [getattr(self.core, name).eq(getattr(sequencer, name)) for name in names]
-
-    def _weights(self, m: Module) -> None:
-        """The weights' ports."""
-        fetch, count = self.fetch, READS - 1
-        m.submodules.slices = self.slices = slices = Slices(count)
-        m.d.comb += [
-            slices.valid.eq(fetch.valid),
-            fetch.ready.eq(slices.ready),
-            slices.address.eq(fetch.address),
-            slices.words.eq(fetch.beats >> 2),
-            slices.tag.eq(fetch.index),
-        ]
-        connect(m, slices.out, self.core.beats)
-        for number in range(count):
-            port = self._read_port(m, number)
-            for name in ("valid", "address", "beats", "tag", "data_ready"):
-                m.d.comb += port[name].eq(getattr(slices, f"{name}{number}"))
-            for name in ("ready", "data_valid", "data"):
-                m.d.comb += getattr(slices, f"{name}{number}").eq(port[name])
-
-    def _read_port(self, m: Module, number: int) -> dict[str, Signal]:
-        block = AxiRead(data_bits=PORT_BITS)
-        ports = {
-            name: Signal(member.shape, name=f"read{number}_{name}")
-            for name, member in block.signature.members.items()
-            if not name.startswith("m_axi")
-        }
-        outer = {
-            name: getattr(self, name.replace("m_axi", f"m{number}_axi"))
-            for name in read_ports(PORT_BITS)
-        }
-        m.submodules[f"read{number}"] = shared(block, **ports, **outer)
-        m.d.comb += ports["hold"].eq(self.hold)
-        self.ports[f"read{number}"] = ports
-        return ports
-
-    def _memory(self, m: Module) -> None:
-        """The other port reads commands, then rows; one writes."""
-        dma, listed, port = self.dma, self.list, self._read_port(m, READS - 1)
-        first = listed.valid
-        m.d.comb += [
-            port["valid"].eq(listed.valid | dma.read_valid),
-            listed.ready.eq(port["ready"]),
-            dma.read_ready.eq(port["ready"] & ~first),
-            port["address"].eq(Mux(first, listed.address, dma.read_address)),
-            port["beats"].eq(Mux(first, listed.beats, dma.read_beats)),
-            port["tag"].eq(self.sequencer.index),
-            port["data_ready"].eq(listed.busy | dma.data_ready),
-            listed.data_valid.eq(port["data_valid"]),
-            listed.data.eq(port["data"]),
-            dma.data_valid.eq(port["data_valid"] & ~listed.busy),
-            dma.data.eq(port["data"]),
-            dma.word.eq(self.sequencer.word),
-            Value.cast(dma.bases).eq(Value.cast(self.bases)),
-            dma.start.eq(self.sequencer.dma_start),
-            self.sequencer.dma_busy.eq(dma.busy),
-            dma.half_tokens.eq(self.sequencer.half_tokens),
-        ]
-        self._write_port(m)
-
-    def _write_port(self, m: Module) -> None:
-        block, dma = AxiWrite(data_bits=PORT_BITS), self.dma
-        ports = {
-            name: Signal(member.shape, name=f"write_{name}")
-            for name, member in block.signature.members.items()
-            if not name.startswith("m_axi")
-        }
-        outer = {
-            name: getattr(self, name.replace("m_axi", "m0_axi")) for name in write_ports(PORT_BITS)
-        }
-        m.submodules.write0 = shared(block, **ports, **outer)
-        self.ports["write"] = ports
-        m.d.comb += [
-            ports["valid"].eq(dma.write_valid),
-            dma.write_ready.eq(ports["ready"]),
-            ports["address"].eq(dma.write_address),
-            ports["beats"].eq(dma.write_beats),
-            ports["data_valid"].eq(dma.out_valid),
-            dma.out_ready.eq(ports["data_ready"]),
-            ports["data"].eq(dma.out),
-            dma.write_idle.eq(ports["idle"]),
-            ports["hold"].eq(self.hold),
-        ]
-
-    def _residual(self, m: Module) -> None:
-        """LayerNorm and DMA never run together: DMA waits for all."""
-        core, norm, dma = self.core, self.norm, self.dma
-        place = Value.cast(core.res_read_place)
-        m.d.comb += [
-            core.res_read.eq(norm.res_read | dma.res_read),
-            place.eq(Mux(norm.res_read, Value.cast(norm.res_place), Value.cast(dma.res_place))),
-            norm.res_ready.eq(core.res_read_ready),
-            dma.res_read_ready.eq(core.res_read_ready & ~norm.res_read),
-            norm.res_data.eq(core.res_data),
-            dma.res_data.eq(core.res_data),
-            core.res_write.eq(dma.res_write),
-            Value.cast(core.res_write_place).eq(Value.cast(dma.res_place)),
-            core.res_write_data.eq(dma.res_data_out),
-            dma.res_write_ready.eq(core.res_write_ready),
-        ]
-
-    def _activations(self, m: Module) -> None:
-        core, norm, dma, sequencer = self.core, self.norm, self.dma, self.sequencer
-        own = norm.xn_write
-        m.d.comb += [
-            core.xn_write.eq(own | dma.xn_write),
-            core.xn_write_bank.eq(Mux(own, norm.xn_bank, dma.bank)),
-            core.xn_write_row.eq(Mux(own, norm.xn_row, dma.row)),
-            core.xn_write_data.eq(Mux(own, norm.xn_data, dma.xn_data_out)),
-            core.xn_write_mask.eq(Mux(own, 0b1111, dma.xn_mask)),
-            norm.xn_ready.eq(core.xn_write_ready),
-            dma.xn_write_ready.eq(core.xn_write_ready & ~own),
-            core.xn_tokens.eq(Mux(sequencer.xn_ready, 0xFFF, norm.finished)),
-            core.publish_clear.eq(norm.done | self.start),
-            core.publish_all.eq(sequencer.publish_all),
-        ]
-        for store in ("xn", "qoh"):
-            m.d.comb += [
-                getattr(core, f"{store}_enable").eq(getattr(dma, f"{store}_enable")),
-                getattr(dma, f"{store}_ready").eq(getattr(core, f"{store}_ready")),
-                getattr(dma, f"{store}_data").eq(getattr(core, f"{store}_data0")),
-            ]
-            for name, value in (("bank", dma.bank), ("row0", dma.row), ("row1", dma.row)):
-                m.d.comb += getattr(core, f"{store}_{name}").eq(value)
-        self._norm(m)
 
     def _norm(self, m: Module) -> None:
         core, norm, sequencer, tables = self.core, self.norm, self.sequencer, self.tables
@@ -263,6 +139,7 @@ class Machine(Component):
             norm.epsilon.eq(sequencer.norm_epsilon),
             norm.shift.eq(sequencer.norm_shift),
             norm.published.eq(core.published),
+            core.publish_all.eq(sequencer.publish_all),
             sequencer.norm_busy.eq(norm.busy),
             sequencer.published.eq(core.published),
             norm.table_we.eq(tables.norm_we),
@@ -304,10 +181,14 @@ class Machine(Component):
             lists.start.eq(sequencer.lists_start),
             lists.tokens.eq(sequencer.tokens),
             lists.experts.eq(sequencer.gate_experts),
+            sequencer.decided.eq(self.fetch.decided == sequencer.plans),
+            sequencer.early.eq(self.fetch.early),
             sequencer.list_valid.eq(lists.valid),
+            sequencer.list_expert.eq(lists.expert),
             sequencer.list_count.eq(lists.count),
             sequencer.list_buffer.eq(lists.buffer),
             lists.ready.eq(sequencer.list_ready),
+            lists.free.eq(sequencer.list_free),
             sequencer.lists_exhausted.eq(lists.exhausted),
             lists.pair.eq(core.list_pair),
             lists.which.eq(core.list_buffer),
@@ -325,9 +206,11 @@ class Machine(Component):
             self.error.eq(error),
             self.error_index.eq(error_index),
             sequencer.jobs_idle.eq(core.jobs_idle),
-            sequencer.idle.eq(core.idle),
             sequencer.settled.eq(core.settled),
-            sequencer.issued.eq(core.issued),
+            sequencer.made.eq(core.made),
+            sequencer.retired.eq(core.retired),
+            core.skip.eq(sequencer.skip),
+            core.skip_to.eq(sequencer.skip_to),
             self.finished.eq(sequencer.finished),
             self.asked.eq(sequencer.interrupt),
             self.end_status.eq(sequencer.end_status),

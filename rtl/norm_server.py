@@ -6,11 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import WORD_BITS, row_bits
 from m3vit.rtl.layernorm import LayerNorm
 from m3vit.rtl.library import shared
 from m3vit.rtl.memory import Memory
-from m3vit.rtl.norm_writer import NormWriter
 from m3vit.rtl.passes import TOKEN_BITS
 from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
 from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
@@ -18,9 +16,9 @@ from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
 
 class NormServer(Component):
     """``start`` normalises ``tokens`` tokens of ``width16`` units of 16 channels; token t is read
-    when ``published`` > t.  ``finished`` tokens are complete in XN (cleared by ``start``).
+    when ``published`` > t.  ``busy`` until ``done``: XnWriter has written the last.
 
-    Ports: side reader of RES, writer of XN, the table's write port, ``epsilon``, ``shift``.
+    Ports: side reader of RES, XnWriter's inputs, the table's write port, ``epsilon``, ``shift``.
     For the counters: ``playing`` channels go into the lanes, ``starved`` the residual is not
     there, ``blocked`` XN's bank is still read.
     """
@@ -29,7 +27,6 @@ class NormServer(Component):
         self.machine = machine
         self.size = machine.layernorm_lanes
         self.parts = CHANNELS // self.size
-        row = row_bits(machine)
         super().__init__(
             {
                 "start": In(1),
@@ -39,18 +36,16 @@ class NormServer(Component):
                 "epsilon": In(32),
                 "shift": In(6),
                 "published": In(TOKEN_BITS),
-                "finished": Out(TOKEN_BITS),
                 "busy": Out(1),
-                "done": Out(1),
+                "done": In(1),
                 "res_read": Out(1),
                 "res_ready": In(1),
                 "res_place": Out(place_layout(machine)),
                 "res_data": In(RESIDUAL_WORD),
-                "xn_write": Out(1),
-                "xn_ready": In(1),
-                "xn_bank": Out(2),
-                "xn_row": Out(row),
-                "xn_data": Out(WORD_BITS),
+                "y": Out(8 * self.size),
+                "y_valid": Out(1),
+                "reserve": Out(1),
+                "room": In(1),
                 "table_we": In(1),
                 "table_channel": In(12),
                 "table_entry": In(96),
@@ -61,7 +56,7 @@ class NormServer(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Reader into a two-token buffer, player through the lanes, writer behind a queue."""
+        """Reader into a two-token buffer, player through the lanes."""
         m = Module()
         machine = self.machine
         self.active = Signal()
@@ -70,11 +65,9 @@ class NormServer(Component):
         self.buffer = Memory(depth=2 * depth, width=RESIDUAL_WORD, style="distributed")
         m.submodules.buffer = self.buffer
         self.filled, self.side = Signal(range(3)), Signal()
-        m.submodules.writer = self.writer = NormWriter(machine)
         played = self._play(m)
         loaded = self._read(m)
         m.d.sync += self.filled.eq(self.filled + loaded - played)
-        self._write(m)
         with m.If(self.start):
             m.d.sync += self.active.eq(1)
         with m.Elif(self.done):
@@ -119,7 +112,7 @@ class NormServer(Component):
         word, part, on = Signal(7), Signal(range(max(2, self.parts))), Signal()
         last = on & (word == self.width16 - 1) & (part == self.parts - 1)
         there = Mux(on, last & (self.filled == 2), self.filled != 0)
-        begins = there & self.writer.room
+        begins = there & self.room
         with m.If(on):
             m.d.sync += part.eq(Mux(part == self.parts - 1, 0, part + 1))
             with m.If(part == self.parts - 1):
@@ -130,8 +123,8 @@ class NormServer(Component):
             m.d.sync += [on.eq(1), word.eq(0), part.eq(0)]
         m.d.comb += [
             self.playing.eq(on),
-            self.blocked.eq((self.filled != 0) & ~on & ~self.writer.room),
-            self.writer.reserve.eq(begins),
+            self.blocked.eq((self.filled != 0) & ~on & ~self.room),
+            self.reserve.eq(begins),
             self.played.eq(last),
             self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - 1], self.side)),
         ]
@@ -142,8 +135,6 @@ class NormServer(Component):
 
     def _lanes(self, m: Module, valid: Value, first: Value, which: Value) -> None:
         block = LayerNorm(size=self.size, max_width=self.machine.max_width)
-        self.y, self.y_valid = Signal(8 * self.size), Signal()
-        self.y_first = Signal()
         width = self.size * 18
         chunks = (self.width16 * self.parts)[: len(block.chunks)]
         m.submodules.lanes = shared(
@@ -162,17 +153,5 @@ class NormServer(Component):
             table_entry=self.table_entry,
             y=self.y,
             y_valid=self.y_valid,
-            y_first=self.y_first,
+            y_first=Signal(),
         )
-
-    def _write(self, m: Module) -> None:
-        writer = self.writer
-        m.d.comb += [
-            writer.y.eq(self.y),
-            writer.y_valid.eq(self.y_valid),
-            writer.xn_ready.eq(self.xn_ready),
-        ]
-        for name in ("start", "tokens", "width16"):
-            m.d.comb += getattr(writer, name).eq(getattr(self, name))
-        for name in ("xn_write", "xn_bank", "xn_row", "xn_data", "finished", "done"):
-            m.d.comb += getattr(self, name).eq(getattr(writer, name))

@@ -72,6 +72,7 @@ Pass = data.StructLayout(
         "address": RING_BITS,
         "parameters": 1,
         "release": 1,
+        "skip": 1,
         "first": 1,
         "last": 1,
         "post": Post,
@@ -98,7 +99,8 @@ has no member 1); first_token: added to token numbers on the way to RES. gather:
 from the list in ``buffer``. channel: operand channel / 8 (query block: step; probabilities: column
 tile); row: (channel / 128) * T, of SCORE its first row. address: ring word or K/V tile number;
 parameters: the panel's records lie in front of the tile, at ``address``; release: the ring may be
-reused up to the end of this tile once the pass is issued. first, last: of an accumulation. column:
+reused up to the end of this tile once the pass is issued; skip: it may be reused up to ``address``
+when the pass is at hand. first, last: of an accumulation. column:
 destination channel / 16 of group 0 (V and K: inside the head), group_step the same from group to
 group; units from ``limit`` on do not exist. key: key or value tile; half: of SCORE and the query
 block. wait_query: the query block must be loaded. number: of its results, if ``last``; score passes
@@ -119,6 +121,7 @@ GemmJob = data.StructLayout(
         "buffer": 1,
         "row_step": TOKEN_BITS,
         "address": RING_BITS,
+        "skip": 1,
         "post": Post,
         "column": 7,
         "column_step": 4,
@@ -138,7 +141,8 @@ GemmJob = data.StructLayout(
 )
 """One linear layer.
 
-steps: contraction tiles; address: first ring word; thirds: panels of each of V, K, Q (0: not QKV).
+steps: contraction tiles; address: first ring word; skip: what lies in front of it is not used;
+thirds: panels of each of V, K, Q (0: not QKV).
 column_step: destination advance a panel.  wait: TOKENS up to the end of each block, or RETIRED for
 everything before this layer.  follow: the layer reads what the layer before it wrote (token block
 inside), panel by panel.  publish: the last panel of every block; publish_all: only the very last.

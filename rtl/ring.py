@@ -134,13 +134,26 @@ class Ring(Component):
             m.d.sync += held.eq(pulse)
             pulse = held
         release_to = delayed(m, self.release_to, RELEASE_DELAY, "release_to")
-        with m.If(pulse):
-            distance = Signal(RING_BITS)
-            m.d.comb += distance.eq(release_to - self.tail)
+        self._release(m, pulse, release_to, used)
+
+    def _release(self, m: Module, pulse: Value, release_to: Value, used: Value) -> None:
+        """The tail follows the furthest release as far as words have been written: experts that
+        are skipped may still be on their way.  Every second cycle, so that no path is long.
+        """
+        goal, ahead = Signal(RING_BITS), Signal(RING_BITS)
+        step, applies = Signal(RING_BITS), Signal()
+        further = Signal(RING_BITS)
+        m.d.comb += [further.eq(release_to - goal), ahead.eq(goal - self.tail)]
+        with m.If(pulse & ~further[-1]):
+            m.d.sync += goal.eq(release_to)
+        m.d.sync += applies.eq(~applies)
+        with m.If(applies):
             m.d.sync += [
-                self.tail.eq(release_to),
-                self.tail_place.eq(self._place(self.tail_place, distance)),
+                self.tail.eq(self.tail + step),
+                self.tail_place.eq(self._place(self.tail_place, step)),
             ]
+        with m.Else():
+            m.d.sync += step.eq(Mux(ahead < used, ahead, used))
 
     def _place(self, start: Value, distance: Value) -> Value:
         total = start + distance

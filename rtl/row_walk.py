@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
-from m3vit.rtl.activations import Activations
+from m3vit.rtl.activations import row_bits
 from m3vit.rtl.passes import TOKEN_BITS
 from m3vit.rtl.residual_store import place_layout
 
@@ -21,7 +21,7 @@ class RowWalk(Component):
     """
 
     def __init__(self, machine: MachineConfig) -> None:
-        activation = len(Activations(machine).row0)
+        activation = row_bits(machine)
         self.row_bits = max(activation, len(Signal(place_layout(machine)).row))
         super().__init__(
             {

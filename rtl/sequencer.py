@@ -10,27 +10,37 @@ from m3vit.hw.commands.fields import WORD_BITS, Flag, Op, Post, Store
 from m3vit.hw.layout.sizes import gelu_bytes
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.command import Sizes, assign, header, operands
-from m3vit.rtl.fetch import expert_words
+from m3vit.rtl.expert_run import ExpertRun
+from m3vit.rtl.fetch import layers
 from m3vit.rtl.jobs import Jobs
 from m3vit.rtl.passes import RING_BITS, TOKEN_BITS, AttentionJob, GemmJob
-
-_DRAINED = 6
-"""Cycles without a pass after which none is left in a queue."""
+from m3vit.rtl.region_size import RegionSize
 
 CONSTANTS = {"tokens": 12, "half_tokens": 12, "query_steps": 4, "value_columns": 4}
 
+_OUTER = (
+    *("decided", "early", "lists_start", "list_valid", "list_expert", "list_count"),
+    *("list_buffer", "list_ready", "list_free", "lists_exhausted", "publish_all", "skip"),
+    *("made", "retired", "settled", "jobs_idle"),
+)
+"""Ports of ExpertRun that are the sequencer's too."""
+
+_SIZED = (Op.GEMM, Op.GATE, Op.EXPERTS)
+"""Operations that stream weights whose number of words must be found."""
+
 
 class Sequencer(Component):
-    """Ports: ``start``, ``trace``, ``count``; ``index`` to ``word`` one cycle later; jobs; state of
-    the engine (``jobs_idle``, ``idle``, ``issued``: no pass waits, ``settled``: every result has
-    retired);
-    constants for the engine; start and state of the other units; ``finished`` or ``failed`` with
-    ``error``.
+    """Ports: ``start``, ``trace``; ``index`` to ``word`` one cycle later; jobs; state of the engine
+    (see Core); ``skip`` with ``skip_to``: the ring may be reused up to there; constants for the
+    engine; start and state of the other units; lists and the fetch engine's decision (see
+    ExpertRun); ``finished``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
         self.machine, self.sizes = machine, Sizes(machine)
+        self.run = ExpertRun(machine)
         groups = machine.groups
+        outer = {name: self.run.signature.members[name] for name in _OUTER}
         super().__init__(
             {
                 "start": In(1),
@@ -39,11 +49,8 @@ class Sequencer(Component):
                 "word": In(WORD_BITS),
                 "gemm": Out(stream.Signature(GemmJob)),
                 "attention": Out(stream.Signature(AttentionJob)),
-                "jobs_idle": In(1),
-                "idle": In(1),
-                "settled": In(1),
-                "issued": In(1),
-                "publish_all": Out(1),
+                **outer,
+                "skip_to": Out(RING_BITS),
                 **{name: Out(bits) for name, bits in CONSTANTS.items()},
                 "score_shift": Out(4 * groups),
                 "gain": Out(16 * groups),
@@ -59,7 +66,6 @@ class Sequencer(Component):
                 "norm_width": Out(7),
                 "norm_epsilon": Out(32),
                 "norm_shift": Out(6),
-                "xn_ready": Out(1),
                 "dma_start": Out(1),
                 "dma_busy": In(1),
                 "gate_start": Out(1),
@@ -67,12 +73,6 @@ class Sequencer(Component):
                 "gate_top_k": Out(4),
                 "gate_done": In(1),
                 "plans": Out(8),
-                "lists_start": Out(1),
-                "list_valid": In(1),
-                "list_count": In(TOKEN_BITS),
-                "list_buffer": In(1),
-                "list_ready": Out(1),
-                "lists_exhausted": In(1),
                 "finished": Out(1),
                 "interrupt": Out(1),
                 "end_status": Out(8),
@@ -83,28 +83,33 @@ class Sequencer(Component):
     def elaborate(self, platform: object) -> Module:
         """One state machine; jobs are registered before they are offered."""
         m = Module()
-        self.pointer, self.after = Signal(RING_BITS), Signal(RING_BITS)
+        self.pointer, self.quiet = Signal(RING_BITS), Signal()
         self.job: Any = Signal(GemmJob)
-        self.second: Any = Signal(GemmJob)
-        self.chunk, self.quiet = Signal(9), Signal(4)
         self.from_xn, self.tabled = Signal(), Signal()
         self.gelu_words = gelu_bytes(self.machine) // self.machine.word_bytes
         self.head = header(self.word)
-        self.jobs = Jobs(self.sizes, self.word, self.tokens, self.pointer)
+        m.submodules.size = self.size = RegionSize(self.machine)
+        m.submodules.run = self.run
+        self.jobs = Jobs(self.machine, self.size, self.word, self.tokens, self.pointer)
         m.d.comb += [
-            Value.cast(self.gemm.payload).eq(Value.cast(self.job)),
             self.block.eq(self.head["block"]),
+            # nothing is under way: stores may be read and overwritten
+            self.quiet.eq(self.jobs_idle & self.settled & ~self.norm_busy & ~self.dma_busy),
+            *layers(self.size, self.word),
         ]
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
                     m.d.sync += [self.index.eq(0), self.pointer.eq(0), self.plans.eq(0)]
-                    m.d.sync += self.xn_ready.eq(0)
+                    m.d.sync += self.tabled.eq(0)
                     m.next = "READ"
             with m.State("READ"):
                 m.next = "DECODE"
             with m.State("DECODE"):
                 self._decode(m)
+            with m.State("SIZE"):
+                with m.If(~self.size.busy):
+                    self._dispatch(m, _SIZED)
             with m.State("NEXT"):
                 m.d.sync += self.index.eq(self.index + 1)
                 m.next = "READ"
@@ -119,24 +124,23 @@ class Sequencer(Component):
 
     def _decode(self, m: Module) -> None:
         skipped = ((self.head["flags"] & Flag.TRACE_ONLY) != 0) & ~self.trace
-        states = {
-            Op.NORM: "NORM",
-            Op.GEMM: "GEMM",
-            Op.ATTN: "ATTN",
-            Op.GATE: "GATE",
-            Op.EXPERTS: "EXPERTS",
-            Op.DMA: "DMA",
-            Op.END: "END",
-        }
         with m.If(skipped):
             m.next = "NEXT"
         with m.Else():
-            with m.Switch(self.head["op"]):
-                with m.Case(Op.CONFIG):
-                    self._config(m)
-                for op, state in states.items():
-                    with m.Case(op):
-                        m.next = state
+            self._dispatch(m, [op for op in Op if op not in _SIZED])
+            for op in _SIZED:
+                with m.If(self.head["op"] == op):
+                    m.d.comb += self.size.start.eq(1)
+                    m.next = "SIZE"
+
+    def _dispatch(self, m: Module, operations: Any) -> None:
+        with m.Switch(self.head["op"]):
+            for op in operations:
+                with m.Case(op):
+                    if op is Op.CONFIG:
+                        self._config(m)
+                    else:
+                        m.next = op.name
 
     def _config(self, m: Module) -> None:
         tokens = self.head["tokens"]
@@ -167,7 +171,6 @@ class Sequencer(Component):
         with m.State("NORM_START"):
             with m.If(~self.table_busy & free):
                 m.d.comb += self.norm_start.eq(1)
-                m.d.sync += self.xn_ready.eq(0)
                 m.next = "NEXT"
 
     def _gemm(self, m: Module) -> None:
@@ -175,21 +178,22 @@ class Sequencer(Component):
         writes_residual = fields["post"] == Post.RESIDUAL
         with m.State("GEMM"):
             m.d.sync += assign(self.job, **job)
-            m.d.sync += [
-                self.after.eq(self.jobs.words(job)),
-                self.from_xn.eq(writes_residual & (self.head["src"] == Store.XN)),
-            ]
+            m.d.sync += self.from_xn.eq(writes_residual & (self.head["src"] == Store.XN))
             with m.If(fields["post"] == Post.QKV):
                 m.d.sync += [
                     self.query_steps.eq(self.sizes.steps(fields["head_dim"] << 4)),
                     self.value_columns.eq(fields["head_dim"]),
                 ]
             m.next = "GIVE"
+        m.d.comb += Value.cast(self.gemm.payload).eq(Value.cast(self.job))
         with m.State("GIVE"):
-            m.d.comb += self.gemm.valid.eq(1)
-            with m.If(self.gemm.ready):
-                m.d.sync += self.pointer.eq(self.after)
-                m.next = "NEXT"
+            self._give(m, "NEXT")
+
+    def _give(self, m: Module, following: str) -> None:
+        m.d.comb += self.gemm.valid.eq(1)
+        with m.If(self.gemm.ready):
+            m.d.sync += self.pointer.eq(self.pointer + self.size.words)
+            m.next = following
 
     def _attention(self, m: Module) -> None:
         fields, groups = operands(self.word, Op.ATTN), self.machine.groups
@@ -210,107 +214,79 @@ class Sequencer(Component):
             m.d.comb += self.gate_start.eq(1)
             m.d.sync += assign(self.job, **job)
             m.d.sync += [
-                self.after.eq(self.jobs.words(job)),
                 self.gate_experts.eq(fields["experts"]),
                 self.gate_top_k.eq(fields["top_k"]),
             ]
             m.next = "GATE_GIVE"
         with m.State("GATE_GIVE"):
-            m.d.comb += self.gemm.valid.eq(1)
-            with m.If(self.gemm.ready):
-                m.d.sync += self.pointer.eq(self.after)
-                m.next = "GATE_TABLE"
+            self._give(m, "GATE_TABLE")
         # The tables of the experts lie behind the gate and are loaded while it decides.
         with m.State("GATE_TABLE"):
-            with m.If(~self.table_busy):
-                m.d.comb += [self.table_start.eq(1), self.table_gelu.eq(1)]
-                m.d.sync += [self.pointer.eq(self.pointer + self.gelu_words), self.tabled.eq(1)]
-                m.next = "GATE_WAIT"
+            self._gelu_table(m, "GATE_WAIT")
         with m.State("GATE_WAIT"):
             with m.If(self.gate_done):
-                m.d.sync += self.plans.eq(self.plans + 1)
+                m.d.sync += [self.plans.eq(self.plans + 1), self.tabled.eq(1)]
                 m.next = "NEXT"
 
+    def _gelu_table(self, m: Module, following: str) -> None:
+        with m.If(~self.table_busy):
+            m.d.comb += [self.table_start.eq(1), self.table_gelu.eq(1)]
+            m.d.sync += self.pointer.eq(self.pointer + self.gelu_words)
+            m.next = following
+
     def _experts(self, m: Module) -> None:
-        fields, identity = operands(self.word, Op.EXPERTS), self.jobs.flag(Flag.IDENTITY)
+        run = self.run
+        for name in _OUTER:
+            mine, its = getattr(self, name), getattr(run, name)
+            inward = run.signature.members[name].flow == In
+            m.d.comb += its.eq(mine) if inward else mine.eq(its)
+        for name in ("panels0", "panels1", "first", "words"):
+            m.d.comb += getattr(run, name).eq(getattr(self.size, name))
+        m.d.comb += [
+            run.word.eq(self.word),
+            run.tokens.eq(self.tokens),
+            run.pointer.eq(self.pointer),
+            self.skip_to.eq(run.after),
+        ]
         with m.State("EXPERTS"):
-            m.d.sync += [self.chunk.eq(0), self.tabled.eq(0)]
+            m.d.sync += self.tabled.eq(0)
             with m.If(self.tabled):
                 m.next = "EXPERTS_START"
-            with m.Elif(~self.table_busy):
-                m.d.comb += [self.table_start.eq(1), self.table_gelu.eq(1)]
-                m.d.sync += self.pointer.eq(self.pointer + self.gelu_words)
-                m.next = "EXPERTS_TABLE"
+            with m.Else():
+                self._gelu_table(m, "EXPERTS_TABLE")
         with m.State("EXPERTS_TABLE"):
             m.next = "EXPERTS_START"
         with m.State("EXPERTS_START"):
             with m.If(~self.table_busy):
-                m.d.comb += self.lists_start.eq(~identity)
-                m.d.sync += self.quiet.eq(0)
-                m.next = "EXPERT"
-        with m.State("EXPERT"):
-            with m.If(identity):
-                m.next = "EXPERT_JOBS"
-            with m.Elif(self.list_valid):
-                m.next = "EXPERT_JOBS"
-            with m.Elif(self.quiet != 15):
-                m.d.sync += self.quiet.eq(self.quiet + 1)
-            with m.Elif(self.lists_exhausted & self.settled):
-                m.d.comb += self.publish_all.eq(1)
+                m.d.comb += run.start.eq(1)
+                m.next = "EXPERTS_RUN"
+        with m.State("EXPERTS_RUN"):
+            m.d.comb += [
+                self.gemm.valid.eq(run.gemm.valid),
+                Value.cast(self.gemm.payload).eq(Value.cast(run.gemm.payload)),
+                run.gemm.ready.eq(self.gemm.ready),
+            ]
+            m.d.sync += self.from_xn.eq(0)
+            with m.If(run.done):
+                m.d.sync += self.pointer.eq(run.after)
                 m.next = "NEXT"
-        self._expert_jobs(m, fields, identity)
-
-    def _expert_jobs(self, m: Module, fields: dict[str, Value], identity: Value) -> None:
-        last = self.chunk == fields["experts"] - 1
-        first, second = self.jobs.expert(self.list_count, self.list_buffer, last)
-        words = sum(expert_words(self.sizes, fields), self.pointer)
-        with m.State("EXPERT_JOBS"):
-            m.d.sync += assign(self.job, **first)
-            m.d.sync += assign(self.second, **second)
-            m.d.sync += self.after.eq(self.sizes.aligned(words))
-            m.next = "EXPERT_FIRST"
-        with m.State("EXPERT_FIRST"):
-            m.d.comb += self.gemm.valid.eq(1)
-            with m.If(self.gemm.ready):
-                m.d.sync += Value.cast(self.job).eq(Value.cast(self.second))
-                m.next = "EXPERT_SECOND"
-        with m.State("EXPERT_SECOND"):
-            m.d.comb += self.gemm.valid.eq(1)
-            with m.If(self.gemm.ready):
-                m.d.sync += [self.pointer.eq(self.after), self.chunk.eq(self.chunk + 1)]
-                m.d.sync += self.quiet.eq(0)
-                m.next = "EXPERT_DONE"
-        with m.State("EXPERT_DONE"):
-            with m.If(identity):
-                m.next = "EXPERT_JOBS"
-                with m.If(self.chunk == fields["experts"]):
-                    m.next = "NEXT"
-            # Nobody reads the list any more; results may still be on their way.
-            with m.Elif(self.jobs_idle & self.issued):
-                m.d.sync += self.quiet.eq(self.quiet + 1)
-                with m.If(self.quiet == _DRAINED):
-                    m.d.comb += self.list_ready.eq(1)
-                    m.d.sync += self.quiet.eq(0)
-                    m.next = "EXPERT"
-            with m.Else():
-                m.d.sync += self.quiet.eq(0)
 
     def _dma(self, m: Module) -> None:
+        """Rows into XN are read by the next command while they come."""
+        to_xn = self.head["dst"] == Store.XN
         with m.State("DMA"):
-            with m.If(self.idle & ~self.norm_busy & ~self.dma_busy):
+            with m.If(self.quiet):
                 m.d.comb += self.dma_start.eq(1)
                 m.next = "DMA_BEGUN"
         with m.State("DMA_BEGUN"):
             m.next = "DMA_WAIT"
         with m.State("DMA_WAIT"):
-            with m.If(~self.dma_busy):
-                with m.If(self.head["dst"] == Store.XN):
-                    m.d.sync += self.xn_ready.eq(1)
+            with m.If(~self.dma_busy | to_xn):
                 m.next = "NEXT"
 
     def _end(self, m: Module) -> None:
         with m.State("END"):
-            with m.If(self.idle & ~self.norm_busy):
+            with m.If(self.quiet):
                 m.d.comb += [
                     self.finished.eq(1),
                     self.interrupt.eq(self.jobs.flag(Flag.INTERRUPT)),

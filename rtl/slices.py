@@ -75,9 +75,7 @@ class Slices(Component):
             "level": Signal(5, name="order_level"),
             "r_ready": Signal(name="order_next"),
         }
-        m.submodules.order = shared(
-            order, w_valid=order_in, w_data=Cat(size, rows), **order_out
-        )
+        m.submodules.order = shared(order, w_valid=order_in, w_data=Cat(size, rows), **order_out)
         self._cut(m, order_in, size, order_out["w_ready"])
         with m.If(self.valid & self.ready):
             m.d.sync += rows.eq(self.rows)

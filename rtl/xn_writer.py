@@ -1,4 +1,4 @@
-"""LayerNorm's results into XN: words wait by bank, so that a bank that is read holds up no other.
+"""Writer of XN: words wait by bank, so that a bank that is read holds up no other.
 
 The array reads one bank for a whole pass.  In one queue the words behind a word of that bank would
 wait too, and then meet the next pass on the bank that follows: a token every 400 cycles, not 24.
@@ -19,12 +19,14 @@ QUEUE = 32
 """Words of a bank that may wait for it."""
 
 
-class NormWriter(Component):
-    """``start`` begins an operation of ``tokens`` tokens of ``width16`` units of 16 channels.
+class XnWriter(Component):
+    """``start`` begins an operation of ``tokens`` tokens of ``width16`` units of 16 channels, both
+    taken with it.
 
     Ports: ``reserve`` takes the places of a token's words, allowed while ``room``; ``y`` with
-    ``y_valid``, a token's lanes in order; the writer of XN; ``finished`` tokens that are complete
-    in XN, ``done`` for a cycle behind the last.
+    ``y_valid``, LayerNorm's lanes in order; or whole words, ``word`` with ``word_valid``, allowed
+    while ``room``; the write port of XN; ``finished`` tokens that are complete in XN, ``done`` for
+    a cycle behind the last.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -39,6 +41,8 @@ class NormWriter(Component):
                 "room": Out(1),
                 "y": In(8 * self.size),
                 "y_valid": In(1),
+                "word": In(WORD_BITS),
+                "word_valid": In(1),
                 "xn_write": Out(1),
                 "xn_ready": In(1),
                 "xn_bank": Out(2),
@@ -59,7 +63,10 @@ class NormWriter(Component):
         self.head = [Signal(range(QUEUE), name=f"head{b}") for b in range(BANKS)]
         self.written = [Signal(TOKEN_BITS, name=f"written{b}") for b in range(BANKS)]
         words = register(6, "words")
-        m.d.sync += words.eq((self.width16 + 1) >> 1)
+        self.count, self.units = Signal(TOKEN_BITS), Signal(7)
+        with m.If(self.start):
+            m.d.sync += [self.count.eq(self.tokens), self.units.eq(self.width16)]
+        m.d.sync += words.eq((self.units + 1) >> 1)
         self.share = [Signal(4, name=f"share{b}") for b in range(BANKS)]
         m.d.comb += [n.eq((words + (BANKS - 1 - b)) >> 2) for b, n in enumerate(self.share)]
         pushed = self._collect(m, words)
@@ -75,21 +82,26 @@ class NormWriter(Component):
         """Words of 32 channels; a token's last word may be half."""
         pieces = CHANNELS // self.size
         word, piece = Signal(WORD_BITS, reset_less=True), Signal(range(pieces))
-        index, half, full = Signal(6), Signal(), Signal()
+        half, full = Signal(), Signal()
+        index = self.index = Signal(6)
         last_piece = piece == Mux(half & (index == words - 1), pieces // 2 - 1, pieces - 1)
         to = Signal(2)
         tail = [Signal(range(QUEUE), name=f"tail{bank}") for bank in range(BANKS)]
-        m.d.comb += half.eq(self.width16[0])
-        m.d.sync += [full.eq(self.y_valid & last_piece), to.eq(index)]
+        m.d.comb += half.eq(self.units[0])
+        ends = Signal()
+        m.d.comb += ends.eq((self.y_valid & last_piece) | self.word_valid)
+        m.d.sync += [full.eq(ends), to.eq(index)]
         with m.If(self.start):
             m.d.sync += [piece.eq(0), index.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += index.eq(Mux(index == words - 1, 0, index + 1))
+        with m.If(self.word_valid):
+            m.d.sync += word.eq(self.word)
         with m.Elif(self.y_valid):
             m.d.sync += [
                 piece.eq(Mux(last_piece, 0, piece + 1)),
                 word.word_select(piece, 8 * self.size).eq(self.y),
             ]
-            with m.If(last_piece):
-                m.d.sync += index.eq(Mux(index == words - 1, 0, index + 1))
         m.d.comb += [
             self.store.we.eq(full),
             self.store.wd.eq(word),
@@ -139,7 +151,7 @@ class NormWriter(Component):
             m.d.sync += [
                 self.head[bank].eq(self.head[bank] + 1),
                 number.eq(number + 1),
-                row.eq(row + self.tokens),
+                row.eq(row + self.count),
             ]
             with m.If(number == self.share[bank] - 1):
                 m.d.sync += [number.eq(0), token.eq(token + 1), row.eq(token + 1)]
@@ -148,7 +160,8 @@ class NormWriter(Component):
         rooms = []
         for bank, pop in enumerate(popped):
             free = Signal(range(QUEUE + 1), name=f"free{bank}", init=QUEUE)
-            taken = Mux(self.reserve, self.share[bank], 0)
+            word = self.word_valid & (self.index[:2] == bank)
+            taken = Mux(self.reserve, self.share[bank], word)
             m.d.sync += free.eq(Mux(self.start, QUEUE, free + pop - taken))
             rooms.append(free >= self.share[0])
         m.d.comb += self.room.eq(Cat(*rooms).all())
@@ -160,8 +173,10 @@ class NormWriter(Component):
             for written, share in zip(self.written, self.share, strict=True)
         ]
         after = self.finished + 1
-        moves = Cat(*complete).all() & (self.finished != self.tokens)
-        m.d.sync += self.done.eq(moves & (after == self.tokens) & ~self.start)
+        active = Signal()
+        moves = Cat(*complete).all() & active
+        ends = moves & (after == self.count)
+        m.d.sync += [self.done.eq(ends & ~self.start), active.eq(self.start | (active & ~ends))]
         with m.If(self.start):
             m.d.sync += self.finished.eq(0)
         with m.Elif(moves):
