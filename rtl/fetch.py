@@ -24,6 +24,10 @@ from m3vit.rtl.ring import BEAT_BYTES
 
 _UNIT_SHIFT = (ADDRESS_UNIT - 1).bit_length()
 _LINE_SHIFT = (BEAT_BYTES - 1).bit_length()
+_STRIDE_BITS = 20
+"""Of DMA (bytes) and GATE (units).  A product takes as long as its stride has bits: the same for
+every task.
+"""
 
 
 class Fetch(Component):
@@ -60,16 +64,14 @@ class Fetch(Component):
         """Read, decode, size, ask; experts one after the other."""
         m = Module()
         self.place, self.words = Signal(ADDRESS_BITS), Signal(WORDS_BITS)
-        self.number, self.tasks = Signal(9), Signal(8)
+        self.number = Signal(9)
         self.known, self.checked = Signal(), Signal(9)
         m.submodules.size = self.size = RegionSize(self.machine)
-        m.submodules.bytes = self.bytes = Product(20, TOKEN_BITS)
+        m.submodules.bytes = self.bytes = Product(TOKEN_BITS, _STRIDE_BITS)
         words = self.words * self.sizes.beats_a_word
         rows = (self.bytes.p + (BEAT_BYTES - 1)) >> _LINE_SHIFT
         m.d.comb += [
             *layers(self.size, self.word),
-            self.bytes.a.eq(operands(self.word, Op.DMA)["stride"]),
-            self.bytes.b.eq(header(self.word)["tokens"]),
             self.address.eq(self.place),
             self.lines.eq(Mux(self.rows, rows, words >> 2)),
         ]
@@ -87,9 +89,9 @@ class Fetch(Component):
             with m.State("SIZE"):
                 with m.If(~self.size.busy & ~self.bytes.busy):
                     m.d.sync += self.words.eq(self.size.words)
-                    m.next = "TASK"
-            with m.State("TASK"):
-                self._task(m)
+                    m.next = "ASK"
+                    with m.If(header(self.word)["op"] == Op.GATE):
+                        m.d.sync += self.place.eq(self.place + (self.bytes.p << _UNIT_SHIFT))
             with m.State("ASK"):
                 self._ask(m, "NEXT")
             with m.State("GELU"):
@@ -113,7 +115,6 @@ class Fetch(Component):
 
     def _decode(self, m: Module) -> None:
         sizes, head = self.sizes, header(self.word)
-        m.d.sync += self.tasks.eq(0)
         m.next = "NEXT"
         with m.Switch(head["op"]):
             with m.Case(Op.NORM):
@@ -126,9 +127,10 @@ class Fetch(Component):
                 m.d.comb += self.size.start.eq(1)
                 m.next = "SIZE"
             with m.Case(Op.GATE):
-                self._at(m, operands(self.word, Op.GATE)["weights"])
-                m.d.sync += self.tasks.eq(self.task)
-                m.d.comb += self.size.start.eq(1)
+                fields = operands(self.word, Op.GATE)
+                self._at(m, fields["weights"])
+                m.d.comb += [self.size.start.eq(1), self.bytes.start.eq(1)]
+                m.d.comb += [self.bytes.a.eq(self.task), self.bytes.b.eq(fields["stride"])]
                 m.next = "SIZE"
             with m.Case(Op.EXPERTS):
                 words = gelu_bytes(self.machine) // self.machine.word_bytes
@@ -142,20 +144,10 @@ class Fetch(Component):
                     self._at(m, fields["address"], fields["base"])
                     m.d.sync += self.rows.eq(1)
                     m.d.comb += self.bytes.start.eq(1)
+                    m.d.comb += [self.bytes.a.eq(head["tokens"]), self.bytes.b.eq(fields["stride"])]
                     m.next = "SIZE"
             with m.Case(Op.END):
                 m.next = "IDLE"
-
-    def _task(self, m: Module) -> None:
-        """The gate of the task: a stride a cycle."""
-        stride = operands(self.word, Op.GATE)["stride"]
-        with m.If(self.tasks == 0):
-            m.next = "ASK"
-        with m.Else():
-            m.d.sync += [
-                self.place.eq(self.place + (stride << _UNIT_SHIFT)),
-                self.tasks.eq(self.tasks - 1),
-            ]
 
     def _flag(self, flag: Flag) -> Value:
         return (header(self.word)["flags"] & flag) != 0

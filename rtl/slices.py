@@ -10,13 +10,13 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from m3vit.hw.layout.sizes import SLICE_BYTES
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS
 from m3vit.rtl.axi_read import TAG_BITS
 from m3vit.rtl.fifo import Fifo
 from m3vit.rtl.library import shared
 from m3vit.rtl.ring import BEAT_BYTES
 
-SLICE_BYTES = 1024
 WORDS = SLICE_BYTES // BEAT_BYTES
 """Words of a slice that starts at a multiple of its size."""
 

@@ -1,5 +1,6 @@
 """The static memory image: named regions, one behind the other, each aligned."""
 
+import math
 from dataclasses import asdict, dataclass, field
 
 from m3vit.hw.layout.sizes import aligned
@@ -37,9 +38,13 @@ class MemoryImage:
         self._size += aligned(len(data), self.unit)
         return offset
 
-    def place_many(self, name: str, kind: str, parts: list[bytes]) -> tuple[int, int]:
-        """Append equally long ``parts`` at a common stride; return address and stride."""
-        stride = aligned(max(map(len, parts)), self.unit)
+    def place_many(
+        self, name: str, kind: str, parts: list[bytes], multiple: int = 1
+    ) -> tuple[int, int]:
+        """Append equally long ``parts`` at a common stride, one of ``multiple``; return address
+        and stride.
+        """
+        stride = aligned(max(map(len, parts)), math.lcm(self.unit, multiple))
         data = b"".join(part + bytes(stride - len(part)) for part in parts)
         return self.place(name, kind, data), stride
 

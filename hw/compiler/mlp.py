@@ -6,6 +6,7 @@ from m3vit.hw.commands.fields import Element, Flag, Op, Store
 from m3vit.hw.compiler.builder import Program
 from m3vit.hw.formats import UInt16
 from m3vit.hw.layout.panels import natural_columns, pack
+from m3vit.hw.layout.sizes import SLICE_BYTES
 from m3vit.hw.layout.tables import gate_layer, pack_gelu
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.quantised import Block, Expert, Gate
@@ -54,7 +55,9 @@ def _emit_gate(program: Program, gates: tuple[Gate, ...], block: int) -> None:
     columns = natural_columns(machine, 2 * gates[0].bias.size)
     layers = [gate_layer(gate) for gate in gates]
     parts = [pack(layer, columns, machine, flags) for layer, flags in layers]
-    address, stride = program.memory.place_many(f"blocks.{block}.gates", "gates", parts)
+    address, stride = program.memory.place_many(
+        f"blocks.{block}.gates", "gates", parts, SLICE_BYTES
+    )
     config = program.model.config
     program.emit(
         Op.GATE,

@@ -8,6 +8,11 @@ PARAMETER_BYTES = 8
 LAYERNORM_ENTRY_BYTES = 8
 """gamma int16, zero int16, beta int32."""
 
+SLICE_BYTES = 1024
+"""Streams are cut at multiples of this address.  The gates of all tasks lie alike to it, so that
+they take the same bursts and a change of task costs no cycle.
+"""
+
 GELU_BYTES = 512
 """Two tables of 256 int8."""
 

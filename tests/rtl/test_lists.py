@@ -1,4 +1,8 @@
-"""Plan and expert lists against the routing plan: random routing, one expert, empty ones."""
+"""Plan and expert lists against the routing plan: random routing, one expert, empty ones; lists
+that are read while the next is built, and given back late."""
+
+from collections import deque
+from dataclasses import dataclass, field
 
 import cocotb
 import numpy as np
@@ -86,7 +90,6 @@ async def take_list(dut: object, wait: int) -> tuple[int, int, int] | None:
 async def read_list(dut: object, count: int, buffer: int, token_bits: int) -> list[tuple[int, int]]:
     """Its (token, weight) entries, by pairs."""
     pairs = (count + 1) // 2
-    await clock(dut)
     inputs = {"which": [buffer], "pair": list(range(pairs))}
     late = ExpertLists.READ_LATENCY
     seen = await play(dut, inputs, ["list_token", "weight"], extra=late)
@@ -97,6 +100,39 @@ async def read_list(dut: object, count: int, buffer: int, token_bits: int) -> li
     return result[:count]
 
 
+@dataclass
+class Reader:
+    """Takes lists and gives them back, the oldest first, up to two taken at once."""
+
+    dut: object
+    plan: RoutingPlan
+    rng: np.random.Generator
+    token_bits: int
+    held: deque[tuple[int, int, int]] = field(default_factory=deque)
+
+    async def take(self, expert: int, wait: int) -> None:
+        got = await take_list(self.dut, wait)
+        assert got is not None and got[:2] == (expert, self.plan.counts[expert])
+        await clock(self.dut)
+        await play(self.dut, {"ready": [1, 0]}, [])
+        assert got[2] not in [buffer for _, _, buffer in self.held]
+        self.held.append(got)
+
+    async def nothing_comes(self, cycles: int) -> None:
+        """Both buffers are taken."""
+        seen = await play(self.dut, {"which": [0] * cycles}, ["valid"])
+        assert not any(seen["valid"])
+
+    async def give_back(self) -> None:
+        """Read the oldest to its end, then free it."""
+        expert, count, buffer = self.held.popleft()
+        own = self.plan.pairs(expert)
+        tokens, weights = self.plan.tokens[own].tolist(), self.plan.weights[own].tolist()
+        entries = await read_list(self.dut, count, buffer, self.token_bits)
+        assert entries == list(zip(tokens, weights, strict=True))
+        await play(self.dut, {"free": [1, 0]}, [])
+
+
 @cocotb.test()
 async def lists_of_every_expert(dut: object) -> None:
     settings = bench_settings()
@@ -104,6 +140,7 @@ async def lists_of_every_expert(dut: object) -> None:
     rng = np.random.default_rng(15)
     index_bits, token_bits = max(1, (experts - 1).bit_length()), (most - 1).bit_length()
     await start(dut)
+    await play(dut, {"ready": [0], "free": [0], "start": [0]}, [])
     for kind, tokens in ((0, most), (1, most), (2, most - 1), (0, 1), (0, most // 2)):
         top_k = int(rng.integers(1, settings["top_k"] + 1))
         chosen = choices(kind, tokens, experts, top_k, rng)
@@ -116,15 +153,18 @@ async def lists_of_every_expert(dut: object) -> None:
         await play(dut, {**write, "we": [1] * tokens}, [])
         begin = {"we": [0], "tokens": [tokens], "experts": [experts], "start": [0, 0, 0, 1, 0]}
         await play(dut, begin, [])
-        for expert in np.flatnonzero(plan.counts):
-            got = await take_list(dut, int(rng.integers(0, 3 * most)))
-            own = plan.pairs(expert)
-            assert got is not None and got[:2] == (expert, plan.counts[expert])
-            want = list(zip(plan.tokens[own].tolist(), plan.weights[own].tolist(), strict=True))
-            assert await read_list(dut, got[1], got[2], token_bits) == want
-            await play(dut, {"ready": [1, 0]}, [])
+        reader = Reader(dut, plan, rng, token_bits)
+        for expert in np.flatnonzero(plan.counts).tolist():
+            if len(reader.held) == 2:
+                await reader.nothing_comes(3 * most)
+                await reader.give_back()
+            await reader.take(expert, int(rng.integers(0, 3 * most)))
+            if rng.random() < 0.3:
+                await reader.give_back()
         assert await take_list(dut, 0) is None
         await clock(dut)
+        while reader.held:
+            await reader.give_back()
 
 
 @pytest.mark.parametrize("tokens, experts, top_k", [(16, 5, 3), (33, 16, 8)])

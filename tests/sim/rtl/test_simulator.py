@@ -1,6 +1,6 @@
 """The complete small machine in Verilator: results and every traced layer equal the executor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,11 +41,14 @@ MICRO = ModelConfig(
 LIMIT = 2_000_000
 
 
+def opened(options: Mapping[str, float] | None = None) -> RtlSimulator:
+    home = build_folder()
+    return RtlSimulator(simulation_verilog(MACHINE, home), MACHINE, home, options)
+
+
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[RtlSimulator]:
-    home = build_folder()
-    verilog = simulation_verilog(MACHINE, home)
-    with RtlSimulator(verilog, MACHINE, home) as running:
+    with opened() as running:
         yield running
 
 
@@ -142,6 +145,36 @@ def test_images_and_tasks_leave_nothing_behind(simulator: RtlSimulator, tmp_path
         require_equal(package, run, tiles, task)
         cycles.append(run.cycles)
     assert len(set(cycles[1:])) > 1, "counters do not look alive"
+
+
+def alike(model: QuantisedModel) -> QuantisedModel:
+    """Every task's gates are the first one's: all tasks route alike."""
+    blocks = (replace(b, gates=b.gates[:1] * len(b.gates)) for b in model.blocks)
+    return replace(model, blocks=tuple(blocks))
+
+
+MEMORIES = {
+    "fast": {"refresh_every": 0, "rate": 64},
+    "slow and late": {"refresh_every": 0, "rate": 8, "latency": 400},
+}
+"""Without refresh, which comes at times of its own."""
+
+
+@pytest.mark.parametrize("options", MEMORIES.values(), ids=MEMORIES.keys())
+def test_a_change_of_task_costs_no_cycle(options: Mapping[str, float], tmp_path: Path) -> None:
+    """Tasks in turn take the cycles, one by one, of as many runs of one task; so does every
+    counter."""
+    tasks = tuple(replace(TASKS[0], name=f"task{n}") for n in range(6))
+    package = compiled(alike(random_model(replace(MICRO, tasks=tasks), 4)), tmp_path)
+    tiles = image(MICRO, 1)
+    runs = {}
+    for order in ((0, 0, 0, 0), (0, 5, 0, 5), (1, 2, 4, 3)):
+        with opened(options) as fresh:
+            fresh.load(package)
+            runs[order] = [fresh.run(tiles, task, limit=LIMIT) for task in order]
+            require_equal(package, runs[order][1], tiles, order[1])
+    counted = [[run.counters for run in each] for each in runs.values()]
+    assert counted[1:] == counted[:1] * 2
 
 
 def one_expert(block: Block, number: int) -> Block:
