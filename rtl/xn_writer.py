@@ -66,7 +66,7 @@ class XnWriter(Component):
         self.count, self.units = Signal(TOKEN_BITS), Signal(7)
         with m.If(self.start):
             m.d.sync += [self.count.eq(self.tokens), self.units.eq(self.width16)]
-        m.d.sync += words.eq((self.units + 1) >> 1)
+            m.d.sync += words.eq((self.width16 + 1) >> 1)
         self.share = [Signal(4, name=f"share{b}") for b in range(BANKS)]
         m.d.comb += [n.eq((words + (BANKS - 1 - b)) >> 2) for b, n in enumerate(self.share)]
         pushed = self._collect(m, words)
