@@ -15,10 +15,10 @@ from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.activations import WORD_BITS as ACTIVATION_WORD
 from m3vit.rtl.axi_bursts import ADDRESS_BITS, LENGTH_BITS
 from m3vit.rtl.command import header, operands
+from m3vit.rtl.connect import connect
 from m3vit.rtl.dma_in import DmaIn
 from m3vit.rtl.dma_out import BEAT, DmaOut
 from m3vit.rtl.dma_plan import DmaPlan
-from m3vit.rtl.engine import connect
 from m3vit.rtl.passes import TOKEN_BITS
 from m3vit.rtl.product import Product
 from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD

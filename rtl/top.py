@@ -20,7 +20,8 @@ from m3vit.rtl.axi_lite import slave_ports
 from m3vit.rtl.axi_read import read_ports
 from m3vit.rtl.axi_write import write_ports
 from m3vit.rtl.counters import EVENTS, STEP_BITS, Counters
-from m3vit.rtl.machine import READS, Machine
+from m3vit.rtl.machine import Machine
+from m3vit.rtl.machine_memory import READS
 from m3vit.rtl.registers import Registers
 from m3vit.rtl.run_control import RunControl
 from m3vit.rtl.slices import PORT_BITS

@@ -22,7 +22,7 @@ from m3vit.hw.error_codes import ErrorCode
 from m3vit.hw.executor.engine import Engine, image_bytes
 from m3vit.hw.formats import Int8, UInt8
 from m3vit.hw.registers import BASES, BY_NAME, WINDOW_UNIT
-from m3vit.rtl.machine import READS
+from m3vit.rtl.machine_memory import READS
 from tests.rtl.bench.player import start
 
 BUFFER = 1 << 17
