@@ -2,6 +2,7 @@
 that may go wrong, each time followed by a good run."""
 
 import random
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -81,6 +82,24 @@ async def images_and_tasks_equal_the_executor(dut: Any) -> None:
     await system.good_run(image(2), 1)
     system.stall(random.Random(1), 0.05)
     await system.good_run(image(1), 0)
+
+
+def alike() -> Program:
+    """All tasks have the same gates, so that they route alike."""
+    model = random_model(CONFIG, 6)
+    blocks = tuple(replace(b, gates=b.gates[:1] * len(b.gates)) for b in model.blocks)
+    return emit_program(replace(model, blocks=blocks), MACHINE)
+
+
+@cocotb.test()
+async def a_change_of_task_costs_no_cycle(dut: Any) -> None:
+    system = System(dut, alike())
+    await system.begin()
+    cycles = []
+    for task in (0, 1, 0, 0):
+        await system.good_run(image(1), task)
+        cycles.append(await system.read("COUNT_CYCLES_LO"))
+    assert cycles == cycles[:1] * 4
 
 
 def where(address: int) -> set[int]:
@@ -201,6 +220,7 @@ async def a_memory_that_never_answers(dut: Any) -> None:
 
 TESTS = (
     "images_and_tasks_equal_the_executor",
+    "a_change_of_task_costs_no_cycle",
     "memory_errors_stop_the_machine",
     "soft_reset_at_any_time",
     "a_start_while_busy_stops",
