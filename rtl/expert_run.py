@@ -41,6 +41,7 @@ class ExpertRun(Component):
                 "pointer": In(RING_BITS),
                 **{name: In(bits) for name, bits in sizes.items()},
                 "words": In(WORDS_BITS),
+                "fits": In(1),
                 "decided": In(1),
                 "early": In(EXPERT_BITS),
                 "lists_start": Out(1),

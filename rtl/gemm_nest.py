@@ -21,6 +21,9 @@ from m3vit.rtl.passes import (
 )
 from m3vit.rtl.progress import Early
 
+RAMP = CASCADE
+"""Pairs of the first block where small ones come first: as short as a pass can be."""
+
 _WORD_UNITS = 16
 """Operand channels / 8 behind which the row advances: four banks of 32 channels."""
 
@@ -76,12 +79,13 @@ class GemmNest(Component):
         self.before, self.blocks = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
         self.follows, self.room = Signal(NUMBER_BITS), Signal(8)
         self.follow_step = Signal(NUMBER_BITS)
-        self.follow_start = Signal(NUMBER_BITS)
+        self.follow_start, self.follow_block = Signal(NUMBER_BITS), Signal(NUMBER_BITS)
+        self.limit = Signal(BLOCK_BITS)
         self.ready_early: Any = Signal(Early)
         m.submodules.block = self.block = BlockSize()
         m.d.comb += [
             self.block.left.eq(self.pairs - self.first_pair),
-            self.block.limit.eq(self.held.block_pairs),
+            self.block.limit.eq(self.limit),
         ]
         self.last_step, self.last_panel = Signal(), Signal()
         self.last_block, self.last_group = Signal(), Signal()
@@ -115,18 +119,34 @@ class GemmNest(Component):
             self.pairs.eq((job.tokens + 1) >> 1),
             self.first_pair.eq(0),
             self.tile.eq(job.address),
-            # what the layer before wrote: its first panel is complete with its last block
             self.before.eq(self.number - 1),
             Value.cast(self.ready_early).eq(Value.cast(self.early)),
-            self.follow_start.eq(self.before + self.blocks),
-            self.follow_step.eq(self.blocks),
             self.blocks.eq(0),
         ]
+        self._restart_limit(m, job)
         for panel in (self.panel, self.group):
             m.d.sync += [panel.third.eq(0), panel.inside.eq(0)]
             m.d.sync += [getattr(panel, name).eq(value) for name, value in first.items()]
-        self._restart_steps(m, self.before + self.blocks)
         m.d.sync += self.index.eq(0)
+        self._follow(m)
+
+    def _follow(self, m: Module) -> None:
+        """What the layer before wrote.  With its panels outside, the first panel is complete with
+        its last block; with its blocks outside, panels of the same block follow one another.
+        """
+        panels = Mux(self.held.panels_group == 1, 0, self.held.panels)
+        start = self.before + Mux(panels == 0, self.blocks, 1)
+        m.d.sync += [
+            self.follow_start.eq(start),
+            self.follow_step.eq(Mux(panels == 0, self.blocks, 1)),
+            self.follow_block.eq(panels),
+        ]
+        self._restart_steps(m, start)
+
+    def _restart_limit(self, m: Module, job: Any) -> None:
+        """Small blocks first: their tokens are ready early, and complete early."""
+        ramps = job.ramp & (job.block_pairs > RAMP)
+        m.d.sync += self.limit.eq(Mux(ramps, RAMP, job.block_pairs))
 
     def _restart_steps(self, m: Module, follows: Any) -> None:
         m.d.sync += [
@@ -145,7 +165,6 @@ class GemmNest(Component):
         with m.If(~self.last_step):
             self._next_step(m)
         with m.Else():
-            self._restart_steps(m, self.follow_start)
             self._next_panel(m, following)
 
     def _next_step(self, m: Module) -> None:
@@ -173,6 +192,7 @@ class GemmNest(Component):
         ]
         with m.If(~self.last_panel):
             m.d.sync += [self.index.eq(self.index + 1), self.panel.eq(after)]
+            self._restart_steps(m, self.follow_start)
         with m.Else():
             m.d.sync += self.index.eq(0)
             self._next_block(m, after)
@@ -181,13 +201,20 @@ class GemmNest(Component):
         m.d.sync += self.known.eq(0)
         with m.If(self.last_group):
             m.d.sync += self.blocks.eq(self.blocks + 1)
+        follows = self.follow_start + self.follow_block
+        self._restart_steps(m, Mux(self.last_block, self.follow_start, follows))
         with m.If(~self.last_block):
+            double = Signal(BLOCK_BITS + 1)
+            m.d.comb += double.eq(self.limit << 1)
             m.d.sync += [
+                self.follow_start.eq(follows),
+                self.limit.eq(Mux(double > self.held.block_pairs, self.held.block_pairs, double)),
                 self.first_pair.eq(self.end),
                 self.panel.eq(self.group),
                 self.tile.eq(self.group.address),
             ]
         with m.Else():
+            self._restart_limit(m, self.held)
             m.d.sync += [
                 self.first_pair.eq(0),
                 self.panel.eq(after),

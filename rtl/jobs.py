@@ -56,6 +56,7 @@ class Jobs:
             steps=self.sizes.steps(fields["inner"]),
             panels=self.size.panels0,
             panels_group=Mux(ordered, fields["panels_group"], 1),
+            ramp=ordered & (qkv | ~from_xn),  # an embedding waits for its weights
             source=Mux(from_xn, Source.XN, Source.QOH),
             post=Mux(residual, To.RESIDUAL, To.HIDDEN),
             column=fields["dst_channel"],
@@ -95,6 +96,7 @@ class Jobs:
         return self._common(
             tokens=self.head["tokens"],
             block_pairs=Mux(panels == 1, self.head["pairs"], 1),
+            ramp=panels == 1,
             steps=self.sizes.steps(fields["width"] << 4),
             panels=panels,
             panels_group=panels,
@@ -103,14 +105,19 @@ class Jobs:
         )
 
     def expert(self, count: Value, buffer: Value, last: Value) -> tuple[Fields, Fields]:
-        """Both layers of an expert with a list of ``count`` tokens, or of a dense chunk."""
+        """Both layers of an expert with a list of ``count`` tokens, or of a dense chunk.
+
+        A chunk's tokens are ready and complete block by block, if both layers fit the ring.
+        """
         fields, identity = operands(self.word, Op.EXPERTS), self.flag(Flag.IDENTITY)
         hidden, width, sizes = fields["hidden"], fields["width"], self.sizes
         tokens = Mux(identity, self.head["tokens"], count)
-        routed = {"gather": ~identity, "buffer": buffer, "tokens": tokens}
+        ordered = identity & self.size.fits
+        routed = {"gather": ~identity, "buffer": buffer, "tokens": tokens, "ramp": ordered}
         first = self._common(
             steps=sizes.steps(width << 4),
             panels=self.size.panels0,
+            panels_group=Mux(ordered, self.size.panels0, 1),
             source=Source.XN,
             post=To.GELU,
             limit=hidden,
@@ -121,6 +128,7 @@ class Jobs:
         second = self._common(
             steps=sizes.steps(hidden << 4),
             panels=self.size.panels1,
+            panels_group=Mux(ordered, self.size.panels1, 1),
             source=Source.QOH,
             post=To.RESIDUAL,
             limit=width,
@@ -128,7 +136,8 @@ class Jobs:
             weighted=~identity,
             guard=Mux(identity, 0, fields["guard"]),
             follow=1,
-            publish_all=identity & last,
+            publish=ordered & last,
+            publish_all=identity & ~ordered & last,
             **routed,
         )
         second["address"] = self.pointer + self.size.first

@@ -112,6 +112,7 @@ GemmJob = data.StructLayout(
     {
         "tokens": TOKEN_BITS,
         "block_pairs": BLOCK_BITS,
+        "ramp": 1,
         "first_token": TOKEN_BITS,
         "steps": 7,
         "panels": 8,
@@ -141,6 +142,7 @@ GemmJob = data.StructLayout(
 )
 """One linear layer.
 
+block_pairs: of the largest block; ramp: the first ones are smaller.
 steps: contraction tiles; address: first ring word; skip: what lies in front of it is not used;
 thirds: panels of each of V, K, Q (0: not QKV).
 column_step: destination advance a panel.  wait: TOKENS up to the end of each block, or RETIRED for

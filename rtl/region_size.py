@@ -13,12 +13,13 @@ UNIT_BITS, STEP_BITS, PANEL_BITS = 8, 8, 8
 class RegionSize(Component):
     """``start`` takes ``units0`` x 16 outputs over ``steps0`` contraction tiles and, with ``two``,
     a second layer behind the first; constant while ``busy`` (some twenty cycles).  Then
-    ``panels0``, ``panels1``, ``first`` (words of the first layer) and ``words`` (of all, whole
-    stream units) are valid until the next start.
+    ``panels0``, ``panels1``, ``first`` (words of the first layer), ``words`` (of all, whole stream
+    units) and ``fits`` (they leave the ring a quarter) are valid until the next start.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
         self.sizes = Sizes(machine)
+        self.room = machine.ring_bytes // machine.word_bytes * 3 // 4
         ports = {f"units{n}": In(UNIT_BITS) for n in range(2)}
         ports |= {f"steps{n}": In(STEP_BITS) for n in range(2)}
         super().__init__(
@@ -31,6 +32,7 @@ class RegionSize(Component):
                 "panels1": Out(PANEL_BITS),
                 "first": Out(WORDS_BITS),
                 "words": Out(WORDS_BITS),
+                "fits": Out(1),
             }
         )
 
@@ -68,5 +70,6 @@ class RegionSize(Component):
                     m.next = "PANELS"
                 with m.Else():
                     m.d.sync += self.words.eq(self.sizes.aligned(total))
+                    m.d.sync += self.fits.eq(total <= self.room)
                     m.next = "IDLE"
         return m

@@ -240,7 +240,7 @@ class Sequencer(Component):
             mine, its = getattr(self, name), getattr(run, name)
             inward = run.signature.members[name].flow == In
             m.d.comb += its.eq(mine) if inward else mine.eq(its)
-        for name in ("panels0", "panels1", "first", "words"):
+        for name in ("panels0", "panels1", "first", "words", "fits"):
             m.d.comb += getattr(run, name).eq(getattr(self.size, name))
         m.d.comb += [
             run.word.eq(self.word),

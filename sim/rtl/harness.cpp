@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -94,6 +95,14 @@ bool strikes(const char *kind) {
   if (found == faults.end() || --found->second) return false;
   faults.erase(found);
   return true;
+}
+
+// The rate is what the memory sustains, refresh included: what it owes after a refresh it makes
+// good at the ports' speed.  Nothing is saved up while nobody asks.
+void earn() {
+  const double rate = options["rate"], ready = 4 * kBeat + rate;
+  const double owed = refreshing() ? rate * options["refresh_for"] : 0;
+  budget = std::min(budget + rate, std::max({ready, ready + owed, budget}));
 }
 
 bool closed() { return stalled || refreshing() || budget < kBeat; }
@@ -180,8 +189,7 @@ void accept_write() {
 }
 
 void cycle() {
-  double rate = options["rate"];
-  budget = budget + rate > 4 * kBeat + rate ? 4 * kBeat + rate : budget + rate;
+  earn();
   drive();
   top->clk = 0;
   top->eval();
