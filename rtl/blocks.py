@@ -33,11 +33,13 @@ class BlockSize(Component):
         return m
 
 
-def block_sizes(pairs: int, limit: int) -> list[int]:
-    """The blocks of ``pairs`` pairs, as the hardware cuts them."""
-    sizes = []
+def block_sizes(pairs: int, limit: int, first: int | None = None) -> list[int]:
+    """The blocks of ``pairs`` pairs, as the hardware cuts them; from ``first`` on the limit
+    doubles with every block until it is ``limit``.
+    """
+    sizes, now = [], min(limit, first or limit)
     while pairs:
-        size = pairs if pairs <= limit else (pairs + 1) // 2 if pairs < 2 * limit else limit
+        size = pairs if pairs <= now else (pairs + 1) // 2 if pairs < 2 * now else now
         sizes.append(size)
-        pairs -= size
+        pairs, now = pairs - size, min(limit, 2 * now)
     return sizes

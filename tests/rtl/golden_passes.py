@@ -5,16 +5,19 @@ from typing import Any
 
 from m3vit.hw.machine import CASCADE, MachineConfig
 from m3vit.rtl.blocks import block_sizes
+from m3vit.rtl.gemm_nest import RAMP
 from m3vit.rtl.passes import Post, Source, Tile, Wait
 
 Fields = dict[str, Any]
 Early = tuple[int, int]
 """Pairs, and the result that completes them."""
+Past = tuple[int, int, int]
+"""First result and blocks of the job before, and its panels if its blocks were outside."""
 
 
-def spans(tokens: int, limit: int) -> list[tuple[int, int]]:
+def spans(tokens: int, limit: int, ramp: bool = False) -> list[tuple[int, int]]:
     """First pair and pairs of each block."""
-    sizes = block_sizes(-(-tokens // 2), limit)
+    sizes = block_sizes(-(-tokens // 2), limit, RAMP if ramp else limit)
     return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
 
 
@@ -43,13 +46,15 @@ def queries_end(job: Fields, panel: int, last: bool) -> bool:
 
 
 def waits(
-    job: Fields, step: int, end: int, start: int, past: tuple[int, int], early: Early, m: Any
+    job: Fields, step: int, block: int, end: int, start: int, past: Past, early: Early, m: Any
 ) -> Fields:
-    """``end``: pair behind the block's last; ``start``: number at the job's start; ``past``: first
-    result and blocks of the job before; ``early``: pairs of it that are complete, with what."""
+    """``end``: pair behind the last of block number ``block``; ``start``: number at the job's
+    start; ``early``: pairs of the job before that are complete, with what."""
     if job["follow"]:
         panel = -(-m.rows * (step + 1) // m.panel) - 1
-        return {"wait": Wait.RETIRED, "wait_for": past[0] + past[1] * (panel + 1) - 1}
+        first, blocks, panels = past
+        ahead = block * panels + panel if panels else blocks * (panel + 1) - 1
+        return {"wait": Wait.RETIRED, "wait_for": first + ahead}
     if step or job["wait"] == Wait.NOTHING:
         return {"wait": Wait.NOTHING}
     if job["wait"] == Wait.TOKENS:
@@ -58,14 +63,15 @@ def waits(
 
 
 def gemm_passes(
-    job: Fields, machine: MachineConfig, number: int, past: tuple[int, int], early: Early
+    job: Fields, machine: MachineConfig, number: int, past: Past, early: Early
 ) -> Iterator[Fields]:
     """Passes of a linear layer; ``number`` that of its first result."""
     words = CASCADE // machine.chains
-    blocks, groups = spans(job["tokens"], job["block_pairs"]), panel_groups(job)
+    blocks = spans(job["tokens"], job["block_pairs"], job["ramp"])
+    groups = panel_groups(job)
     panel_words, start = words + CASCADE * job["steps"], number
     for group in groups:
-        for block in blocks:
+        for index, block in enumerate(blocks):
             for panel in group:
                 for step in range(job["steps"]):
                     last = step == job["steps"] - 1
@@ -94,7 +100,7 @@ def gemm_passes(
                         "first": step == 0,
                         "last": last,
                         **third_of(job, panel),
-                        **waits(job, step, sum(block), start, past, early, machine),
+                        **waits(job, step, index, sum(block), start, past, early, machine),
                         "wait_query": 0,
                         **({"number": number} if last else {}),
                         "publish": queries_end(job, panel, last)

@@ -81,13 +81,15 @@ def compare(
     simulator.run()
 
 
-def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: bool) -> dict[str, Any]:
+def gemm_job(rng: np.random.Generator, machine: MachineConfig, before: Any) -> dict[str, Any]:
     thirds = int(rng.integers(0, 3))
     panels = 3 * thirds or int(rng.integers(1, 6))
-    follow = before and not thirds and bool(rng.integers(0, 2))
+    whole = before is not None and before["panels_group"] in (1, 255)
+    follow = whole and not thirds and bool(rng.integers(0, 2))
     return {
         "tokens": int(rng.integers(1, 260)),
         "block_pairs": int(rng.choice([8, 16, 32, 64])),
+        "ramp": int(rng.integers(0, 2)),
         "first_token": int(rng.integers(0, 2)),
         "steps": int(rng.integers(1, 13)),
         "panels": panels,
@@ -124,13 +126,14 @@ def test_linear_layers_cut_into_passes(machine: MachineConfig) -> None:
     rng = np.random.default_rng(2)
     jobs: list[Any] = []
     expected: list[Any] = []
-    number, past = 0, (0, 0)
+    number, past, job = 0, (0, 0, 0), None
     for _ in range(24):
-        job, early = gemm_job(rng, machine, before=bool(jobs)), random_early(rng)
+        job, early = gemm_job(rng, machine, job), random_early(rng)
         jobs.append((job, {"early": {"pairs": early[0], "number": early[1]}}))
         passes = list(gemm_passes(job, machine, number, past, early))
         blocks = len({each["first_pair"] for each in passes})
-        past, number = (number, blocks), number + sum(each["last"] for each in passes)
+        panels = 0 if job["panels_group"] == 1 else job["panels"]
+        past, number = (number, blocks, panels), number + sum(each["last"] for each in passes)
         expected += [wrapped(each) for each in passes]
     dut = GemmNest(machine)
     compare(dut, {"passes": dut.passes}, jobs, {"passes": expected})
