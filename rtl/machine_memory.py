@@ -10,13 +10,12 @@ from m3vit.rtl.library import shared
 from m3vit.rtl.slices import PORT_BITS, Slices
 
 READS = 4
-"""Read ports: the last carries commands, the others weights and rows of DMA in program order."""
+"""Read ports: weights and rows of DMA in program order; before them the last carries commands."""
 
 
 def connect_memory(m: Module, machine: Any) -> None:
     """Ports of ``machine``, which has its units and AXI signals as attributes."""
     _stream(m, machine)
-    _commands(m, machine)
     _write_port(m, machine)
     dma, sequencer = machine.dma, machine.sequencer
     m.d.comb += [
@@ -31,7 +30,7 @@ def connect_memory(m: Module, machine: Any) -> None:
 def _stream(m: Module, machine: Any) -> None:
     """Regions in program order; what arrives goes into the ring or to the DMA unit."""
     fetch, beats, rows = machine.fetch, machine.core.beats, machine.dma.beats
-    m.submodules.slices = machine.slices = slices = Slices(READS - 1)
+    m.submodules.slices = machine.slices = slices = Slices(READS)
     m.d.comb += [
         slices.valid.eq(fetch.valid),
         fetch.ready.eq(slices.ready),
@@ -45,12 +44,13 @@ def _stream(m: Module, machine: Any) -> None:
         rows.payload.eq(slices.out.payload),
         slices.out.ready.eq((beats.ready & ~slices.out_rows) | (rows.ready & slices.out_rows)),
     ]
-    for number in range(READS - 1):
+    for number in range(READS):
         port = _read_port(m, machine, number)
         for name in ("valid", "address", "beats", "tag", "data_ready"):
             m.d.comb += port[name].eq(getattr(slices, f"{name}{number}"))
         for name in ("ready", "data_valid", "data"):
             m.d.comb += getattr(slices, f"{name}{number}").eq(port[name])
+    _commands(m, machine, machine.ports[f"read{READS - 1}"])
 
 
 def _read_port(m: Module, machine: Any, number: int) -> dict[str, Signal]:
@@ -70,18 +70,21 @@ def _read_port(m: Module, machine: Any, number: int) -> dict[str, Signal]:
     return ports
 
 
-def _commands(m: Module, machine: Any) -> None:
-    listed, port = machine.list, _read_port(m, machine, READS - 1)
-    m.d.comb += [
-        port["valid"].eq(listed.valid),
-        listed.ready.eq(port["ready"]),
-        port["address"].eq(listed.address),
-        port["beats"].eq(listed.beats),
-        port["tag"].eq(machine.sequencer.index),
-        port["data_ready"].eq(listed.busy),
-        listed.data_valid.eq(port["data_valid"]),
-        listed.data.eq(port["data"]),
-    ]
+def _commands(m: Module, machine: Any, port: dict[str, Signal]) -> None:
+    """The list is there before anything is fetched: the port changes hands once."""
+    listed, slices, last = machine.list, machine.slices, READS - 1
+    m.d.comb += [listed.ready.eq(port["ready"]), listed.data.eq(port["data"])]
+    with m.If(listed.busy):
+        m.d.comb += [
+            port["valid"].eq(listed.valid),
+            port["address"].eq(listed.address),
+            port["beats"].eq(listed.beats),
+            port["tag"].eq(machine.sequencer.index),
+            port["data_ready"].eq(1),
+            listed.data_valid.eq(port["data_valid"]),
+            getattr(slices, f"ready{last}").eq(0),
+            getattr(slices, f"data_valid{last}").eq(0),
+        ]
 
 
 def _write_port(m: Module, machine: Any) -> None:

@@ -18,7 +18,7 @@ from m3vit.rtl.slices import PORT_BITS, Slices
 from tests.rtl.bench.player import start
 from tests.rtl.bench.runner import run_bench
 
-PORTS = 3
+PORTS = 4
 SIZE = 1 << 16
 
 
