@@ -81,7 +81,7 @@ std::map<std::string, double> options = {
 std::map<std::string, uint64_t> faults;  // by kind: how many are still to come before it strikes
 std::minstd_rand chance(1);
 bool stalled = false;
-double budget = 0;
+double budget = 0, owed = 0;
 uint64_t now = 0;
 
 bool refreshing() {
@@ -97,19 +97,26 @@ bool strikes(const char *kind) {
   return true;
 }
 
-// The rate is what the memory sustains, refresh included: what it owes after a refresh it makes
-// good at the ports' speed.  Nothing is saved up while nobody asks.
+// The rate is what the memory sustains, refresh included: what it could not give during the last
+// refresh (`owed`) it makes good later, at the ports' speed.
 void earn() {
-  const double rate = options["rate"], ready = 4 * kBeat + rate;
-  const double owed = refreshing() ? rate * options["refresh_for"] : 0;
-  budget = std::min(budget + rate, std::max({ready, ready + owed, budget}));
+  const double rate = options["rate"], most = 4 * kBeat + rate;
+  budget = std::min(budget + rate, most);
+  if (refreshing()) owed = std::min(owed + rate, rate * options["refresh_for"]);
 }
 
-bool closed() { return stalled || refreshing() || budget < kBeat; }
+bool closed() { return stalled || refreshing() || budget + owed < kBeat; }
+
+void pay() {
+  budget -= kBeat;
+  if (budget >= 0) return;
+  owed += budget;
+  budget = 0;
+}
 
 bool spend() {
   if (closed()) return false;
-  budget -= kBeat;
+  pay();
   return true;
 }
 
@@ -172,7 +179,7 @@ void drive() {
 
 void accept_write() {
   Burst &burst = writes.queue.front();
-  budget -= kBeat;
+  pay();
   if (burst.address + kBeat <= memory.size()) {
     uint32_t words[4];
     for (int i = 0; i < 4; ++i) words[i] = top->m0_axi_wdata[i];
