@@ -37,8 +37,11 @@ test: $(STAMP) lint typecheck ## Style, import rules, types and the default test
 test-slow: $(STAMP) ## The tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow
 
-sim: $(STAMP) ## Every block of the accelerator against the integer reference, on Verilator (SIM=icarus: small ones)
+sim: $(STAMP) ## Every block of the accelerator against the integer reference, on Verilator; small ones on Icarus too
 	@$(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit.xml
+	@if command -v iverilog > /dev/null; then \
+	SIM=icarus $(BIN)/python -m pytest -q tests/rtl --junitxml=$(M3VIT_BUILD)/sim/junit-icarus.xml; \
+	else echo "iverilog is not on the path: the blocks ran on Verilator only"; fi
 
 notebooks: $(STAMP) ## The notebooks, headless, with outputs and pictures (DEVICE=reference|rtl|pynq)
 	@test -f $(M3VIT_BUILD)/demo/package/manifest.json || $(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo

