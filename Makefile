@@ -31,8 +31,8 @@ install: $(STAMP) ## Create .venv with everything the demo and the tests need
 demo: $(DEMO) ## A photo and a rendered scene through the integer accelerator, every task as a picture
 	@$(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
 
-test: $(STAMP) lint typecheck ## Style, import rules, types and the default tests
-	@$(BIN)/python -m pytest -q
+test: $(STAMP) lint typecheck ## Style, import rules, types and the default tests, on every core
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
 
 test-slow: $(STAMP) ## The tests that take minutes
 	@$(BIN)/python -m pytest -q -m slow

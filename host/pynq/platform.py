@@ -114,7 +114,7 @@ class PynqPlatform:
     def wait(self, seconds: float) -> bool:
         """Until the interrupt, or ``seconds``; without an interrupt it returns after a moment."""
         line = self._core.line
-        if self._carrier is not None and line is None:
+        if self._carrier is not None and (line is None or self._loop is None):
             return self._carrier.wait(seconds)
         if line is None or self._loop is None:
             time.sleep(min(seconds, POLL_S))
