@@ -1,5 +1,6 @@
 """Drives a pipeline cycle by cycle and records its outputs; packs lanes into wide signals."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from numpy.typing import NDArray
+
+from tests.rtl.bench.runner import INPUTS
 
 PERIOD_NS = 10
 
@@ -30,7 +33,10 @@ def unpack(words: Sequence[int], width: int, lanes: int, signed: bool = True) ->
 
 
 async def start(dut: Any) -> None:
-    """Clock, then four cycles of reset."""
+    """Clock, then four cycles of reset; inputs that the bench has not set are 0."""
+    for name in os.environ[INPUTS].split():
+        if not getattr(dut, name).value.is_resolvable:
+            getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD_NS, "ns").start()
     dut.rst.value = 1
     for _ in range(4):

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("M3VIT_BUILD", ROOT / "build")).resolve() / "sim"
 TOP = "dut"
 SETTINGS = "M3VIT_BENCH"
+INPUTS = "M3VIT_BENCH_INPUTS"
 SIMULATOR = os.environ.get("SIM", "verilator")
 ICARUS_LIMIT = 400_000
 TIMESCALE = ("1ns", "1ps")
@@ -87,10 +89,17 @@ def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) ->
             timescale=TIMESCALE,
             results_xml=str(results),
             testcase=list(tests),
-            extra_env={SETTINGS: json.dumps(settings), **_ENVIRONMENT},
+            extra_env={SETTINGS: json.dumps(settings), INPUTS: _inputs(text), **_ENVIRONMENT},
             log_file=results.with_suffix(".log"),
         )
     _raise_failures(results, tests)
+
+
+def _inputs(text: str) -> str:
+    """Names of the inputs of ``dut``; Icarus leaves them unknown until they are driven."""
+    module = re.search(rf"^module {TOP}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
+    names = re.findall(r"^  input (?:\[[^]]*\] )?(\w+);", module[0] if module else "", re.MULTILINE)
+    return " ".join(name for name in names if name not in ("clk", "rst"))
 
 
 def bench_settings() -> dict[str, Any]:
