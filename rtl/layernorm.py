@@ -105,7 +105,8 @@ class LayerNorm(Component):
         longest = self.max_chunks + self.statistics.LATENCY
         depth = 1 << longest.bit_length()
         m.submodules.line = line = Memory(depth=depth, width=len(word), style="distributed")
-        here, back = Signal(line.address_bits), register(line.address_bits, "back")
+        # no reset: while the machine is in reset, the line runs empty as the pipelines do
+        here, back = register(line.address_bits, "here"), register(line.address_bits, "back")
         m.d.sync += [here.eq(here + 1), back.eq(self.chunks + (self.statistics.LATENCY - 2))]
         m.d.comb += [line.we.eq(1), line.wa.eq(here), line.wd.eq(word)]
         m.d.comb += line.ra0.eq(here - back)

@@ -9,6 +9,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from numpy.typing import NDArray
 
+from m3vit.rtl.run_control import RESET_CYCLES
 from tests.rtl.bench.runner import INPUTS
 
 PERIOD_NS = 10
@@ -33,13 +34,16 @@ def unpack(words: Sequence[int], width: int, lanes: int, signed: bool = True) ->
 
 
 async def start(dut: Any) -> None:
-    """Clock, then four cycles of reset; inputs that the bench has not set are 0."""
+    """Clock, then the machine's reset: registers without reset run empty, which Icarus, where they
+    begin unknown, would show.  Inputs that the bench has not set are 0.
+    """
+    await Timer(1, "ns")  # what the bench has set is there
     for name in os.environ[INPUTS].split():
         if not getattr(dut, name).value.is_resolvable:
             getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD_NS, "ns").start()
     dut.rst.value = 1
-    for _ in range(4):
+    for _ in range(RESET_CYCLES):
         await RisingEdge(dut.clk)
     await Timer(1, "ns")
     dut.rst.value = 0
