@@ -75,10 +75,14 @@ def intensity(entry: Entry) -> tuple[float, float] | None:
 
 
 def roofline(axes: Any, entries: Sequence[Entry], machine: MachineConfig) -> None:
-    """Entries under the roof of ``machine``: two MACs a DSP and cycle, or the memory's bytes."""
+    """Our entries under the roof of ``machine``: two MACs a DSP and cycle, or the memory's bytes.
+
+    Other machines have roofs of their own.
+    """
     peak = 2 * machine.multipliers * machine.clock_mhz / 1e3
-    points = [(entry, found) for entry in entries if (found := intensity(entry))]
-    most = max(10 * peak / machine.memory_gbytes_per_s, *(x for _, (x, _) in points))
+    ours = [entry for entry in entries if entry.machine.startswith("ours")]
+    points = [(entry, found) for entry in ours if (found := intensity(entry))]
+    most = max(10 * peak / machine.memory_gbytes_per_s, *(x for _, (x, _) in points), 1.0)
     x = np.geomspace(1, most, 200)
     axes.plot(x, np.minimum(peak, machine.memory_gbytes_per_s * x), color="black")
     for number, (entry, (work, rate)) in enumerate(points):
