@@ -1,4 +1,4 @@
-"""How many pairs the next token block has."""
+"""How many pairs the next token block has (``hw.layout.blocks`` says the same of all)."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
@@ -31,15 +31,3 @@ class BlockSize(Component):
             ),
         ]
         return m
-
-
-def block_sizes(pairs: int, limit: int, first: int | None = None) -> list[int]:
-    """The blocks of ``pairs`` pairs, as the hardware cuts them; from ``first`` on the limit
-    doubles with every block until it is ``limit``.
-    """
-    sizes, now = [], min(limit, first or limit)
-    while pairs:
-        size = pairs if pairs <= now else (pairs + 1) // 2 if pairs < 2 * now else now
-        sizes.append(size)
-        pairs, now = pairs - size, min(limit, 2 * now)
-    return sizes

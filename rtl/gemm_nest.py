@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from m3vit.hw.layout.blocks import FIRST_PAIRS
 from m3vit.hw.machine import CASCADE, MachineConfig
 from m3vit.rtl.blocks import BlockSize
 from m3vit.rtl.passes import (
@@ -20,9 +21,6 @@ from m3vit.rtl.passes import (
     Wait,
 )
 from m3vit.rtl.progress import Early
-
-RAMP = CASCADE
-"""Pairs of the first block where small ones come first: as short as a pass can be."""
 
 _WORD_UNITS = 16
 """Operand channels / 8 behind which the row advances: four banks of 32 channels."""
@@ -145,8 +143,8 @@ class GemmNest(Component):
 
     def _restart_limit(self, m: Module, job: Any) -> None:
         """Small blocks first: their tokens are ready early, and complete early."""
-        ramps = job.ramp & (job.block_pairs > RAMP)
-        m.d.sync += self.limit.eq(Mux(ramps, RAMP, job.block_pairs))
+        ramps = job.ramp & (job.block_pairs > FIRST_PAIRS)
+        m.d.sync += self.limit.eq(Mux(ramps, FIRST_PAIRS, job.block_pairs))
 
     def _restart_steps(self, m: Module, follows: Any) -> None:
         m.d.sync += [

@@ -9,15 +9,14 @@ from typing import Any
 
 from m3vit.hw.commands.fields import WORD_BYTES
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import GELU_BYTES, LAYERNORM_ENTRY_BYTES, PARAMETER_BYTES
 
 
 def _assume(value: float, unit: str, source: str) -> Any:
     return field(default=value, metadata={"unit": unit, "source": source})
 
 
-_DESIGN = "pipeline depth planned for 300 MHz, every block boundary registered"
 _CONTRACT = "hw/CONTRACT.md section 6"
+_COUNTED = "counted in RTL: make bench-rtl, cycles by command"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,31 +27,40 @@ class Assumptions:
         ConfigurationError: a value is negative.
     """
 
-    tile_refill_cycles: int = _assume(
-        9, "cycles", "8 shifts down the cascade behind the swap wave, 1 to start them"
-    )
     pass_gap_cycles: int = _assume(
-        0, "cycles a pass", "passes decoded one ahead; each idle cycle costs Small 2.5 %"
+        0, "cycles a pass", "passes follow each other: rtl/issue.py; each costs Small 2.5 %"
     )
-    result_latency: int = _assume(44, "cycles", f"pair issued to result readable: {_DESIGN}")
-    accumulator_revisit: int = _assume(8, "cycles", "shortest read-add-write of an accumulator")
-    softmax_latency: int = _assume(8, "cycles", "row maximum to first exponential")
-    mix_latency: int = _assume(6, "cycles", "row factor onto the last product of A*V")
-    query_load_latency: int = _assume(10, "cycles", "QOH to the query block's LUTRAM")
-    layernorm_latency: int = _assume(40, "cycles", "statistics known to first token written")
-    residual_fifo_pairs: int = _assume(64, "token pairs", "results buffered before a store")
-    gate_latency: int = _assume(
-        130, "cycles", "last logit to first gathered pair: top-K, bitmap scan, index fetch"
+    result_latency: int = _assume(
+        37, "cycles", "slot to results' queue and through it: rtl/array.py, rtl/results.py"
     )
-    command_gap: int = _assume(12, "cycles", "between linear layers when the next is decoded")
-    start_latency: int = _assume(200, "cycles", "start to first command decoded")
-    dram_latency: int = _assume(120, "cycles", "first byte after an idle stream")
+    retire_latency: int = _assume(3, "cycles", "last result to its number: rtl/retire.py")
+    write_latency: int = _assume(15, "cycles", "last result to the residual: rtl/residual_write.py")
+    release_latency: int = _assume(14, "cycles", "pass begun to its words free: rtl/ring.py")
+    softmax_latency: int = _assume(34, "cycles", "last score to its row's maximum: rtl/array.py")
+    query_load_latency: int = _assume(10, "cycles", "QOH to the query block: rtl/query.py")
+    norm_buffer_latency: int = _assume(4, "cycles", "a token's buffer free to filled anew, less it")
+    layernorm_latency: int = _assume(44, "cycles", f"{_COUNTED}: a token to XN, less its words")
+    queued_passes: int = _assume(9, "passes", "given ahead of the array: QUEUE of rtl/engine.py")
+    table_latency: int = _assume(
+        67, "cycles", f"{_COUNTED}: NORM after EXPERTS, less width / 2"
+    )
+    gate_slots: int = _assume(2, "pairs", "decided at a time: GATE_SLOTS of rtl/size.py")
+    gate_latency: int = _assume(66, "cycles", f"{_COUNTED}: logits of the last pair to the plan")
+    plan_latency: int = _assume(18, "cycles", f"{_COUNTED}: plan to the first list begun")
+    list_latency: int = _assume(6, "cycles", "beyond a token a cycle: rtl/lists.py")
+    command_latency: int = _assume(10, "cycles", "the engine at rest to the next rows")
+    start_latency: int = _assume(205, "cycles", f"{_COUNTED}: CONFIG less 16 bytes of list a cycle")
+    dram_latency: int = _assume(60, "cycles", "first byte after an idle stream: sim/rtl/README.md")
+    port_queue_bytes: int = _assume(2048, "bytes a port", "in front of the ring: rtl/slices.py")
+    row_bytes_per_cycle: int = _assume(32, "bytes a cycle", f"{_COUNTED}: rows into RES and XN")
+    row_latency: int = _assume(51, "cycles", f"{_COUNTED}: 111 a transfer, less dram_latency")
+    result_bytes_per_cycle: float = _assume(
+        14.83, "bytes a cycle", f"{_COUNTED}: one port, less bursts' addresses and refresh"
+    )
+    result_row_latency: int = _assume(80, "cycles", f"{_COUNTED}: the result's rows, beyond that")
     ring_share: float = _assume(0.9, "of the ring", "what one group of panels may fill")
     speculate: int = _assume(1, "0 or 1", "experts are fetched before the gate is known")
-    panel_column_bytes: int = _assume(PARAMETER_BYTES, "bytes", f"{_CONTRACT}, panel")
     gate_columns: int = _assume(2, "columns an expert", "hi and lo, hw/CONTRACT.md section 1")
-    layernorm_channel_bytes: int = _assume(LAYERNORM_ENTRY_BYTES, "bytes", f"{_CONTRACT}, LN table")
-    gelu_bytes: int = _assume(GELU_BYTES, "bytes a block", f"{_CONTRACT}, GELU tables")
     command_bytes: int = _assume(WORD_BYTES, "bytes", "hw/CONTRACT.md section 4")
     position_bytes: int = _assume(2, "bytes a channel", "int16, hw/CONTRACT.md section 2")
 

@@ -7,24 +7,21 @@ ahead as far as the weight ring allows.  ``m3vit estimate --assumptions`` prints
 """
 
 import math
+from typing import NamedTuple
 
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.attention import Operands, run_attention
 from m3vit.hw.cost.embedding import image_shares, run_embedding
-from m3vit.hw.cost.engine import Engine, split
+from m3vit.hw.cost.engine import UNIT, Engine
 from m3vit.hw.cost.experts import run_dense_mlp, run_experts, run_gate
-from m3vit.hw.cost.linear import (
-    LinearLayer,
-    run_linear,
-    to_buffer,
-    to_store,
-)
+from m3vit.hw.cost.linear import LinearLayer, fitting_panels, run_linear
 from m3vit.hw.cost.macs import encoder_macs
 from m3vit.hw.cost.norm import run_layernorm
 from m3vit.hw.cost.report import CycleReport
 from m3vit.hw.cost.routing import Counts, checked_counts
 from m3vit.hw.formats import Float64, Int64
+from m3vit.hw.layout.blocks import spans
 from m3vit.hw.machine import MachineConfig
 
 
@@ -38,34 +35,37 @@ def command_count(config: ModelConfig, machine: MachineConfig) -> int:
     return fixed + shares + config.blocks * block + gates
 
 
+class Norm(NamedTuple):
+    """What LayerNorm waits for: [pairs] ``published``, and that its command is reached."""
+
+    published: Float64
+    begins: float
+
+
 def _qkv(engine: Engine, config: ModelConfig, first: bool, ready: Float64) -> Operands:
     """V, K and Q panels of one round: each group makes its own head's columns."""
-    machine, pairs = engine.machine, -(-config.tokens // 2)
+    machine, rates = engine.machine, engine.rates
     count = -(-config.head_dim // machine.columns)
-    key_rate = max(1, -(-machine.columns // machine.chains))
-    buffer, key = to_buffer(engine), to_store(engine, "key", key_rate)
-    value_last, key_last, query_last = count - 1, 2 * count - 1, 3 * count - 1
+    limit = machine.normal_block_pairs if first else machine.accumulator_pairs
+    query = rates.hidden(config.head_dim // UNIT)
     times = run_linear(
         engine,
         LinearLayer(
-            blocks=split(pairs, engine.narrow if first else engine.wide),
+            blocks=spans(config.tokens, limit, first),
             inner=config.width,
-            posts=(buffer,) * count + (key,) * count + (buffer,) * count,
+            rates=(rates.value,) * count + (rates.key,) * count + (query,) * count,
             kind="weights",
-            block_outer=first,
-            ready=ready if first else None,
-            cause="ln",
-            watched=(value_last, key_last, query_last),
+            group=fitting_panels(engine, config.width, 3 * count) if first else 1,
+            ready=ready,
+            cause="norm",
         ),
     )
-    return Operands(
-        query=times.done[query_last], key=times.done[key_last], value=times.done[value_last]
-    )
+    return Operands(query=times.readable(), key=float(times.retired[-1, 2 * count - 1]))
 
 
-def _attention(engine: Engine, config: ModelConfig, block: int, done: Float64) -> Float64:
-    """LayerNorm, rounds of heads and projection; returns when the residual is written."""
-    ready = run_layernorm(engine, done, config.width)
+def _attention(engine: Engine, config: ModelConfig, block: int, norm: Norm) -> Float64:
+    """LayerNorm, rounds of heads and projection; returns when the residual is published."""
+    ready = run_layernorm(engine, norm.published, config.width, norm.begins)
     mixed = ready
     for number in range(-(-config.heads // engine.machine.groups)):
         with engine.phase(block, "qkv"):
@@ -77,51 +77,61 @@ def _attention(engine: Engine, config: ModelConfig, block: int, done: Float64) -
         times = run_linear(
             engine,
             LinearLayer(
-                blocks=split(len(done), engine.narrow),
+                blocks=spans(config.tokens, engine.machine.normal_block_pairs, True),
                 inner=config.width,
-                posts=(to_store(engine, "residual"),) * panels,
+                rates=(engine.rates.residual,) * panels,
                 kind="weights",
-                block_outer=True,
+                group=fitting_panels(engine, config.width, panels),
                 ready=mixed,
-                watched=(panels - 1,),
             ),
         )
-    return times.done[panels - 1]
+    return times.published(engine.assumptions.write_latency)
 
 
 def _feed_forward(
-    engine: Engine, config: ModelConfig, block: int, done: Float64, counts: Int64
-) -> Float64:
-    ready = run_layernorm(engine, done, config.width)
+    engine: Engine, config: ModelConfig, block: int, published: Float64, counts: Int64
+) -> Norm:
+    ready = run_layernorm(engine, published, config.width)
     if not config.is_moe(block):
         chunks = config.dense_hidden(block) // config.width
         with engine.phase(block, "mlp"):
-            return run_dense_mlp(engine, ready, config.tokens, config.width, chunks)
+            return Norm(run_dense_mlp(engine, ready, config.tokens, config.width, chunks), 0.0)
     with engine.phase(block, "gate"):
-        plan_known = run_gate(engine, ready, config.width, config.experts)
+        plan_known = run_gate(engine, ready, config.width, config.experts, config.top_k)
     queues = counts[config.moe_blocks.index(block)].tolist()
     with engine.phase(block, "experts"):
-        return run_experts(
+        written = run_experts(
             engine, queues, plan_known, config.tokens, config.width, config.expert_hidden
         )
+    return Norm(written, float(written[0]))
 
 
-def _start(engine: Engine, config: ModelConfig) -> None:
+def _start(engine: Engine, config: ModelConfig) -> float:
+    """The command list, then positions; returns when the residual holds them."""
     assumptions, stream = engine.assumptions, engine.stream
+    count = command_count(config, engine.machine)
+    size = count * assumptions.command_bytes
+    port = engine.machine.port_bits / 8
     with engine.phase(-1, "start"):
-        engine.array.wait_until(assumptions.start_latency, "io")
-    commands = command_count(config, engine.machine) * assumptions.command_bytes
-    stream.read(commands, "commands", not_before=assumptions.start_latency)
-    stream.read(config.tokens * config.width * assumptions.position_bytes, "position")
+        engine.array.wait_until(assumptions.start_latency + size / port, "command")
+        stream.read(size, "commands")
+        stream.channel = max(stream.channel, engine.array.time)
+        rows = config.tokens * config.width * assumptions.position_bytes
+        placed = stream.rows(rows, "position", assumptions.row_bytes_per_cycle, engine.array.time)
+        placed += assumptions.row_latency
+        engine.array.wait_until(placed, "operand")
+    return placed
 
 
-def _result(engine: Engine, config: ModelConfig, done: Float64) -> None:
+def _result(engine: Engine, config: ModelConfig) -> None:
     """The int16 view of the residual goes out when its last pair is written."""
+    assumptions = engine.assumptions
     with engine.phase(-1, "result"):
-        engine.array.wait_until(float(done.max()), "drain")
+        engine.array.wait_until(engine.written, "command")
         size = 2 * config.tokens * config.width
-        written = engine.stream.read(size, "result", not_before=engine.array.time)
-        engine.array.wait_until(written, "io")
+        engine.stream.read(size, "result", not_before=engine.array.time)
+        sent = size / assumptions.result_bytes_per_cycle + assumptions.result_row_latency
+        engine.array.wait_until(engine.array.time + sent, "operand")
 
 
 def estimate_cycles(
@@ -141,13 +151,13 @@ def estimate_cycles(
     """
     routed = checked_counts(config, counts)
     engine = Engine(machine, assumptions or Assumptions())
-    _start(engine, config)
+    placed = _start(engine, config)
     with engine.phase(-1, "embedding"):
-        done = run_embedding(engine, config)
+        norm = Norm(run_embedding(engine, config, placed), 0.0)
     for block in range(config.blocks):
-        done = _attention(engine, config, block, done)
-        done = _feed_forward(engine, config, block, done, routed)
-    _result(engine, config, done)
+        published = _attention(engine, config, block, norm)
+        norm = _feed_forward(engine, config, block, published, routed)
+    _result(engine, config)
     return CycleReport(
         total=math.ceil(engine.array.time),
         busy=engine.array.busy,

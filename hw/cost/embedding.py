@@ -3,15 +3,10 @@
 import numpy as np
 
 from m3vit.hw.config import ModelConfig
-from m3vit.hw.cost.engine import Block, Engine, split
-from m3vit.hw.cost.linear import (
-    LinearLayer,
-    group_size,
-    panel_stream_bytes,
-    run_linear,
-    to_store,
-)
+from m3vit.hw.cost.engine import UNIT, Engine
+from m3vit.hw.cost.linear import LinearLayer, LinearTimes, fitting_panels, run_linear
 from m3vit.hw.formats import Float64
+from m3vit.hw.layout.blocks import spans
 from m3vit.hw.machine import MachineConfig
 
 
@@ -23,58 +18,38 @@ def image_shares(config: ModelConfig, machine: MachineConfig) -> list[int]:
     return [min(size, patches - start) for start in range(0, patches, size)]
 
 
-def _image_arrivals(
-    engine: Engine, blocks: list[Block], inner: int, weights: int, first: bool
-) -> Float64:
-    """[pairs]: when the patches of a share are in XN.
-
-    The first share's first block comes before the embedding's weights and the rest behind them;
-    later shares follow when XN is free, with the weights already in the ring.
-    """
-    stream, latency = engine.stream, engine.assumptions.dram_latency
-    sent = np.arange(1, blocks[-1][1] + 1) * 2 * inner / stream.rate
-    if not first:
-        return engine.array.time + latency + sent
-    head = blocks[0][1]
-    arrivals = stream.channel + latency + sent
-    arrivals[:head] = arrivals[head - 1]
-    arrivals[head:] += weights / stream.rate
-    return arrivals
+def _image(engine: Engine, patches: int, inner: int, begins: float) -> Float64:
+    """[pairs]: when the patches of a share are in XN; they come in front of the weights."""
+    assumptions = engine.assumptions
+    rate = assumptions.row_bytes_per_cycle / (2 if inner % (2 * UNIT) else 1)
+    end = engine.stream.rows(patches * inner, "image", rate, begins)
+    left = np.maximum(0, patches - 2 * np.arange(1, -(-patches // 2) + 1))
+    return end + assumptions.row_latency - left * inner / rate
 
 
-def _embedding_share(engine: Engine, config: ModelConfig, patches: int, first: bool) -> Float64:
-    machine, stream, inner = engine.machine, engine.stream, config.patch_elements
-    blocks = split(-(-patches // 2), engine.narrow)
+def _share(engine: Engine, config: ModelConfig, patches: int, begins: float) -> LinearTimes:
+    machine, inner = engine.machine, config.patch_elements
     panels = -(-config.width // machine.panel)
-    group = group_size(engine, inner, panels, block_outer=True)
-    weights = group * panel_stream_bytes(engine, inner)
-    image = _image_arrivals(engine, blocks, inner, weights, first)
-    opening = min(patches, 2 * blocks[0][1]) * inner if first else 0
-    stream.read(opening, "image")
-    times = run_linear(
+    return run_linear(
         engine,
         LinearLayer(
-            blocks=blocks,
+            blocks=spans(patches, machine.normal_block_pairs),
             inner=inner,
-            posts=(to_store(engine, "residual"),) * panels,
+            rates=(engine.rates.residual,) * panels,
             kind="weights",
-            block_outer=True,
-            ready=image,
-            cause="io",
-            watched=(panels - 1,),
+            group=fitting_panels(engine, inner, panels),
+            ready=_image(engine, patches, inner, begins),
+            cause="norm",
         ),
     )
-    stream.read(patches * inner - opening, "image")
-    return times.done[panels - 1]
 
 
-def run_embedding(engine: Engine, config: ModelConfig) -> Float64:
-    """Patches to the residual, share by share; each share streams the weights again."""
-    shares = image_shares(config, engine.machine)
-    done = np.concatenate(
-        [
-            _embedding_share(engine, config, patches, number == 0)
-            for number, patches in enumerate(shares)
-        ]
-    )
-    return np.append(done, done[-1])[: -(-config.tokens // 2)]
+def run_embedding(engine: Engine, config: ModelConfig, begins: float) -> Float64:
+    """Patches to the residual, share by share; each share streams the weights again.
+
+    XN is free for the next share, and for LayerNorm, when everything has been written.
+    """
+    for patches in image_shares(config, engine.machine):
+        _share(engine, config, patches, begins)
+        begins = engine.written + engine.assumptions.command_latency
+    return np.full(-(-config.tokens // 2), engine.written)

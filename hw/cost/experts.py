@@ -1,162 +1,156 @@
 """Cycles of feed-forward layers: the dense MLP in chunks, or the live experts one by one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from m3vit.hw.cost.engine import Engine, split
-from m3vit.hw.cost.linear import (
-    LinearLayer,
-    panel_stream_bytes,
-    run_linear,
-    tiles_ready,
-    to_buffer,
-    to_store,
-)
+from m3vit.hw.cost.engine import Engine
+from m3vit.hw.cost.linear import LinearLayer, LinearTimes, run_linear
 from m3vit.hw.formats import Float64
-from m3vit.hw.layout.sizes import aligned
+from m3vit.hw.layout.blocks import spans
+from m3vit.hw.layout.sizes import expert_bytes, gelu_bytes
+
+_FITS = 3 / 4
+"""Share of the ring that both layers of a chunk may take to run block by block; region_size.py."""
 
 
 def _gelu_table(engine: Engine) -> None:
-    size = aligned(engine.assumptions.gelu_bytes, engine.machine.stream_unit)
-    engine.stream.release(size, engine.stream.fetch(size, "tables"))
+    size = gelu_bytes(engine.machine)
+    engine.stream.fetch(size, "tables")
+    engine.stream.hold(size)
 
 
 def _panels(engine: Engine, outputs: int) -> int:
     return -(-outputs // engine.machine.panel)
 
 
-def run_dense_mlp(engine: Engine, ready: Float64, tokens: int, width: int, chunks: int) -> Float64:
-    """``chunks`` x ``width`` hidden units for every token; returns when the residual is written.
+def _two_layers(engine: Engine, width: int, hidden: int, layer: LinearLayer) -> LinearTimes:
+    """``layer`` up to ``hidden`` and back; returns when the second's results are there."""
+    rates, panels = engine.rates, (_panels(engine, hidden), _panels(engine, width))
+    ordered = layer.group > 1
+    first = replace(
+        layer,
+        rates=(rates.hidden(),) * panels[0],
+        group=panels[0] if ordered else 1,
+    )
+    second = replace(
+        layer,
+        inner=hidden,
+        rates=(rates.residual,) * panels[1],
+        group=panels[1] if ordered else 1,
+        ready=None,
+        cause="operand",
+        follows=run_linear(engine, first),
+    )
+    return run_linear(engine, second)
 
-    The first layer of the first chunk and the second of the last run token block outside, because
-    LayerNorm feeds the one and follows the other.
+
+def run_dense_mlp(engine: Engine, ready: Float64, tokens: int, width: int, chunks: int) -> Float64:
+    """``chunks`` x ``width`` hidden units for every token; returns when the residual is published.
+
+    Chunks that fit the ring run block by block, small blocks first.
     """
     _gelu_table(engine)
-    pairs, panels = -(-tokens // 2), _panels(engine, width)
-    narrow, wide = split(pairs, engine.narrow), split(pairs, engine.wide)
-    done = ready
-    for chunk in range(chunks):
-        opens, closes = chunk == 0, chunk == chunks - 1
-        hidden = run_linear(
-            engine,
-            LinearLayer(
-                blocks=narrow if opens else wide,
-                inner=width,
-                posts=(to_buffer(engine),) * panels,
-                kind="weights",
-                block_outer=opens,
-                ready=ready if opens else None,
-                cause="ln",
-            ),
-        )
-        times = run_linear(
-            engine,
-            LinearLayer(
-                blocks=narrow if closes else wide,
-                inner=width,
-                posts=(to_store(engine, "residual"),) * panels,
-                kind="weights",
-                block_outer=closes,
-                tile_ready=tiles_ready(engine, hidden, width),
-                watched=(panels - 1,),
-            ),
-        )
-        done = times.done[panels - 1]
-    return done
+    machine = engine.machine
+    ordered = expert_bytes(machine, width, width) <= _FITS * machine.ring_bytes
+    layer = LinearLayer(
+        blocks=spans(tokens, machine.accumulator_pairs, ordered),
+        inner=width,
+        rates=(),
+        kind="weights",
+        group=2 if ordered else 1,
+        ready=ready,
+        cause="norm",
+    )
+    for _ in range(chunks):
+        times = _two_layers(engine, width, width, layer)
+    published = times.published(engine.assumptions.write_latency)
+    return published if ordered else np.full_like(published, published[-1])
 
 
-def scatter_rate(engine: Engine) -> int:
-    """Cycles in which the combination lanes take the results of one pair."""
-    return -(-2 * engine.machine.panel // engine.machine.combine_lanes)
-
-
-def run_gate(engine: Engine, ready: Float64, width: int, experts: int) -> float:
+def run_gate(engine: Engine, ready: Float64, width: int, experts: int, top_k: int) -> float:
     """Logits of every token; returns the cycle at which the plan is known."""
-    panels = _panels(engine, experts * engine.assumptions.gate_columns)
-    times = run_linear(
+    assumptions, machine = engine.assumptions, engine.machine
+    panels = _panels(engine, experts * assumptions.gate_columns)
+    rate = engine.rates.gate(experts, top_k, assumptions.gate_slots, panels)
+    alone = panels == 1  # several panels follow each other pair by pair
+    run_linear(
         engine,
         LinearLayer(
-            blocks=split(len(ready), engine.narrow),
+            blocks=spans(2 * len(ready), machine.accumulator_pairs if alone else 1, alone),
             inner=width,
-            posts=(to_buffer(engine),) * panels,
+            rates=(rate,) * panels,
             kind="gates",
+            group=panels,
             ready=ready,
-            cause="ln",
-            watched=(panels - 1,),
+            cause="norm",
         ),
     )
-    return float(times.done[panels - 1].max()) + engine.assumptions.gate_latency
+    return engine.retire.free + assumptions.gate_latency
+
+
+class _Lists:
+    """Token lists, one ahead of the array in two buffers (rtl/lists.py)."""
+
+    def __init__(self, engine: Engine, begins: float, tokens: int) -> None:
+        self.free, self._scan = begins, tokens + engine.assumptions.list_latency
+        self._ends: list[float] = []
+
+    def next(self, skipped: int) -> float:
+        """When the next list is there, behind ``skipped`` experts that nobody wants."""
+        if len(self._ends) > 1:
+            self.free = max(self.free, self._ends[-2])
+        self.free += self._scan + skipped
+        return self.free
+
+    def end(self, cycle: float) -> None:
+        """The last list taken is not read any more."""
+        self._ends.append(cycle)
 
 
 def run_experts(
     engine: Engine, queues: Sequence[int], plan_known: float, tokens: int, width: int, hidden: int
 ) -> Float64:
-    """Every expert with a token, ``queues[e]`` tokens each; returns when the residual is written.
+    """Every expert with a token, ``queues[e]`` tokens each; returns when the residual is published.
 
     Experts are fetched in index order before the plan is known; what turns out to be wanted by
     nobody is dropped.  LayerNorm follows only when the last expert has been added.
     """
     _gelu_table(engine)
-    not_before = 0.0 if engine.assumptions.speculate else plan_known
-    first, finished = True, plan_known
-    ahead = 0
-    for queue in queues:
-        if queue:
-            finished = _one_expert(
-                engine, queue, plan_known if first else None, not_before, width, hidden
-            )
-            first = False
-        else:
-            ahead += _speculate_in_vain(engine, plan_known, width, hidden, ahead)
-    return np.full(-(-tokens // 2), finished)
-
-
-def _one_expert(
-    engine: Engine,
-    queue: int,
-    plan_known: float | None,
-    not_before: float,
-    width: int,
-    hidden: int,
-) -> float:
-    blocks = split(-(-queue // 2), engine.wide)
-    pairs = blocks[-1][1]
-    inner = run_linear(
-        engine,
-        LinearLayer(
-            blocks=blocks,
-            inner=width,
-            posts=(to_buffer(engine),) * _panels(engine, hidden),
-            kind="experts",
-            ready=None if plan_known is None else np.full(pairs, plan_known),
-            cause="gate",
-            not_before=not_before,
-        ),
-    )
-    outer = LinearLayer(
-        blocks=blocks,
-        inner=hidden,
-        posts=(to_store(engine, "residual", scatter_rate(engine)),) * _panels(engine, width),
+    assumptions = engine.assumptions
+    lists = _Lists(engine, plan_known + assumptions.plan_latency, tokens)
+    skipped, cause = 0, "gate"
+    layer = LinearLayer(
+        blocks=[],
+        inner=width,
+        rates=(),
         kind="experts",
-        tile_ready=tiles_ready(engine, inner, hidden),
-        not_before=not_before,
+        not_before=0.0 if assumptions.speculate else plan_known,
     )
-    run_linear(engine, outer)
-    return engine.stores_free["residual"]
+    for queue in queues:
+        if not queue:
+            _speculate_in_vain(engine, plan_known, lists.free + tokens, width, hidden)
+            skipped += 1
+            continue
+        blocks = spans(queue, engine.machine.accumulator_pairs)
+        ready = np.full(blocks[-1][1], lists.next(skipped))
+        _two_layers(engine, width, hidden, replace(layer, blocks=blocks, ready=ready, cause=cause))
+        lists.end(engine.written)
+        skipped, cause = 0, "command"
+    engine.array.wait_until(engine.written, "command")
+    return np.full(-(-tokens // 2), engine.written)
 
 
 def _speculate_in_vain(
-    engine: Engine, plan_known: float, width: int, hidden: int, ahead: int
-) -> int:
-    """Fetch an expert that nobody wants, as far as it gets; returns the ring bytes it took."""
+    engine: Engine, plan_known: float, listed: float, width: int, hidden: int
+) -> None:
+    """Fetch an expert that nobody wants, if it is asked for before the plan is known.
+
+    It stays in the ring until the next one's list is there.
+    """
     stream = engine.stream
-    size = _panels(engine, hidden) * panel_stream_bytes(engine, width)
-    size += _panels(engine, width) * panel_stream_bytes(engine, hidden)
-    idle = stream.channel < plan_known and stream.has_room(ahead + size)
-    if not engine.assumptions.speculate or not idle:
-        return 0
-    fetched = min(size, (plan_known - stream.channel) * stream.rate)
-    stream.drop(fetched)
-    engine.wasted_bytes += fetched
-    return size
+    if engine.assumptions.speculate and stream.begins < plan_known:
+        size = expert_bytes(engine.machine, width, hidden)
+        stream.drop(size, "experts", max(listed, engine.array.time))
+        engine.wasted_bytes += size

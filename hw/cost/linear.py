@@ -1,61 +1,70 @@
 """Cycles of a linear layer: panels of weights from the ring over blocks of token pairs."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from m3vit.hw.cost.engine import Block, Engine
+from m3vit.hw.cost.engine import Engine
 from m3vit.hw.formats import Float64
+from m3vit.hw.layout.blocks import Block
+from m3vit.hw.layout.sizes import PARAMETER_BYTES, panel_bytes
 
 
-class Post(NamedTuple):
-    """Where the results of a panel go: a store, and the cycles it needs for one pair."""
+@dataclass(frozen=True, kw_only=True)
+class LinearTimes:
+    """``retired`` [blocks, panels]: cycle at which the results of a block's panel can be read;
+    ``ordered``: blocks were outside."""
 
-    store: str | None
-    """Key of ``Engine.stores_free``; None for a store that keeps up with the array."""
-    rate: int = 1
+    blocks: list[Block]
+    retired: Float64
+    ordered: bool
+
+    def made(self, block: int, panel: int) -> float:
+        """When a layer that follows may read channels of ``panel`` in its block ``block``."""
+        return float(self.retired[block if self.ordered else -1, panel])
+
+    def readable(self, panel: int = -1) -> Float64:
+        """[pairs]: when another operator may read the results up to ``panel``.
+
+        A block counts as complete once the next one is given: all but the last are early
+        (rtl/progress.py).
+        """
+        return readable(self.blocks, self.retired[:, panel])
+
+    def published(self, delay: float) -> Float64:
+        """[pairs]: when LayerNorm may read the residual, block by block."""
+        pairs = [end - start for start, end in self.blocks]
+        written: Float64 = np.repeat(self.retired[:, -1] + delay, pairs)
+        return written
 
 
-def to_buffer(engine: Engine) -> Post:
-    """Results that pass the requantiser into a store as wide as the array."""
-    rate = engine.requantise_rate
-    return Post(None) if rate == 1 else Post("requantise", rate)
-
-
-def to_store(engine: Engine, store: str, rate: int = 1) -> Post:
-    """Results that a store takes at one pair every ``rate`` cycles."""
-    return Post(store, max(rate, engine.requantise_rate))
+def readable(blocks: list[Block], done: Float64) -> Float64:
+    """[pairs]: when blocks that are complete at ``done`` [blocks] can be read elsewhere."""
+    ready: Float64 = np.full(blocks[-1][1], done[-1])
+    if len(blocks) > 1:
+        ready[: blocks[-1][0]] = done[-2]
+    return ready
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearLayer:
     """One linear layer on the array.
 
-    ``posts`` has one entry a panel.  ``block_outer``: token block outside, panels inside, so that
-    tokens finish early; else panel outside, so that weights are read once.  ``ready`` [pairs] is
-    the cycle at which each pair can be read, ``tile_ready`` [contraction tiles] that at which the
-    first block's channels can.  ``watched`` names the panels whose completion is wanted.
+    ``rates`` has one entry a panel: cycles in which the results of a pair leave.  ``group``: panels
+    that stay in the ring while all blocks pass over them, 1 for panel outside.  ``ready`` [pairs]
+    is the cycle at which each pair can be read; ``follows``: the layer before, whose outputs are
+    read panel by panel.
     """
 
     blocks: list[Block]
     inner: int
-    posts: tuple[Post, ...]
+    rates: tuple[int, ...]
     kind: str
-    block_outer: bool = False
+    group: int = 1
     ready: Float64 | None = None
     cause: str = "operand"
-    tile_ready: Float64 | None = None
+    follows: LinearTimes | None = None
     not_before: float = 0.0
-    watched: tuple[int, ...] = ()
-
-
-class LinearTimes(NamedTuple):
-    """``done[panel]`` [pairs]: cycle at which each pair's results can be read, watched panels
-    only; ``first[panel]``: the same for the first pair of the first block, every panel."""
-
-    done: dict[int, Float64]
-    first: list[float]
 
 
 def contraction_tiles(engine: Engine, inner: int) -> int:
@@ -63,136 +72,84 @@ def contraction_tiles(engine: Engine, inner: int) -> int:
     return -(-inner // engine.machine.rows)
 
 
-def panel_stream_bytes(engine: Engine, inner: int) -> int:
-    """Bytes of one panel: a record a column, then its tiles."""
-    machine = engine.machine
-    head = machine.panel * engine.assumptions.panel_column_bytes
-    return head + contraction_tiles(engine, inner) * machine.tile_bytes
-
-
-def group_size(engine: Engine, inner: int, panels: int, block_outer: bool) -> int:
-    """Panels that stay in the ring while a token block passes over them."""
+def fitting_panels(engine: Engine, inner: int, panels: int) -> int:
+    """Panels of a group, as the compiler chooses it (hw/compiler/linear.py)."""
     room = int(engine.assumptions.ring_share * engine.machine.ring_bytes)
-    return max(1, min(panels if block_outer else 1, room // panel_stream_bytes(engine, inner)))
+    return max(1, min(panels, room // panel_bytes(engine.machine, inner)))
 
 
 class _Run:
     def __init__(self, engine: Engine, layer: LinearLayer) -> None:
-        self.engine = engine
-        self.layer = layer
+        self.engine, self.layer = engine, layer
+        machine = engine.machine
         self.tiles = contraction_tiles(engine, layer.inner)
-        self.shortest = engine.assumptions.accumulator_revisit if self.tiles > 1 else 1
-        self.refill = engine.assumptions.tile_refill_cycles
-        tile = engine.machine.tile_bytes
-        head = panel_stream_bytes(engine, layer.inner) - self.tiles * tile
-        self.sizes = [head + tile] + [tile] * (self.tiles - 1)
-        pairs = layer.blocks[-1][1]
-        self.times = LinearTimes({panel: np.zeros(pairs) for panel in layer.watched}, [])
+        head = machine.panel * PARAMETER_BYTES
+        self.sizes = [head + machine.tile_bytes] + [machine.tile_bytes] * (self.tiles - 1)
+        ends = (np.arange(self.tiles) + 1) * machine.rows - 1
+        self.sources = (ends // machine.panel).tolist()
+        self.retired = np.zeros((len(layer.blocks), len(layer.rates)))
 
-    def panel(self, number: int, panel: int, opening: bool, waits: bool) -> None:
-        """Block ``number`` over one panel.
-
-        ``opening``: no panel went before; ``waits``: the block's operand may not be there yet.
-        """
+    def panel(self, number: int, panel: int, fresh: bool) -> None:
+        """Block ``number`` over one panel; ``fresh``: its weights come from DRAM now."""
         start, end = self.layer.blocks[number]
-        pairs = end - start
-        ready = self._operand_ready(start, end) if waits else 0.0
-        out = self._out(self.layer.posts[panel], pairs)
-        last = number == len(self.layer.blocks) - 1
-        if number == 0:
-            final = self._from_dram(pairs, ready, out, opening, last)
+        pairs, last = end - start, number == len(self.layer.blocks) - 1
+        ready = 0.0 if self.layer.ready is None else float(self.layer.ready[end - 1])
+        if not fresh and not last and not self._waits(number):
+            begun = self._from_ring(pairs, ready)
         else:
-            final = self._from_ring(pairs, ready, out, last)
-        self._finish(panel, number, final)
+            begun = self._tile_by_tile(number, pairs, ready, fresh, last)
+        rate = self.layer.rates[panel]
+        done = self.engine.retire.take(begun, pairs, rate)
+        self.retired[number, panel] = done + self.engine.assumptions.retire_latency
 
-    def _operand_ready(self, start: int, end: int) -> float:
-        if self.layer.ready is None:
-            return 0.0
-        return float((self.layer.ready[start:end] - np.arange(end - start)).max())
+    def _waits(self, number: int) -> bool:
+        before = self.layer.follows
+        if before is None:
+            return False
+        return before.made(number, self._source(before, -1)) > self.engine.array.time
 
-    def _out(self, post: Post, pairs: int) -> float:
-        """First cycle at which the last tile's pass may start without overrunning the FIFO."""
-        if post.store is None:
-            return 0.0
-        assumptions = self.engine.assumptions
-        buffered = post.rate * max(0, assumptions.residual_fifo_pairs - pairs)
-        free = self.engine.stores_free[post.store]
-        return free - assumptions.result_latency - buffered - pairs
+    def _source(self, before: LinearTimes, tile: int) -> int:
+        return min(int(self.sources[tile]), before.retired.shape[1] - 1)
 
-    def _from_dram(self, pairs: int, ready: float, out: float, opening: bool, last: bool) -> float:
-        """First block: every tile waits for its arrival; returns the last pass's first cycle."""
-        stream, array, layer = self.engine.stream, self.engine.array, self.layer
-        made = layer.tile_ready if opening else None
-        begun = 0.0
+    def _from_ring(self, pairs: int, ready: float) -> float:
+        """The tiles are on chip; only the first and last pass may have to wait."""
+        array, cause = self.engine.array, self.layer.cause
+        room = self.engine.retire.room(pairs)
+        if self.tiles == 1:
+            return array.start_pass(pairs, panel=True, ready=ready, cause=cause, room=room)
+        array.start_pass(pairs, panel=True, ready=ready, cause=cause)
+        if room <= array.time:
+            return array.repeat(self.tiles - 1, pairs)
+        if self.tiles > 2:
+            array.repeat(self.tiles - 2, pairs)
+        return array.start_pass(pairs, room=room)
+
+    def _tile_by_tile(
+        self, number: int, pairs: int, ready: float, fresh: bool, last: bool
+    ) -> float:
+        """Every tile may wait for its arrival or its channels; the last block frees the ring."""
+        stream, layer, begun = self.engine.stream, self.layer, 0.0
+        before, freed = layer.follows, self.engine.assumptions.release_latency
         for tile, size in enumerate(self.sizes):
-            begun = array.start_pass(
+            made = 0.0 if before is None else before.made(number, self._source(before, tile))
+            begun = self.engine.array.start_pass(
                 pairs,
-                self.refill,
-                arrival=stream.fetch(size, layer.kind, layer.not_before),
-                ready=ready if made is None else max(ready, float(made[tile])),
-                cause=layer.cause,
-                out=out if tile == self.tiles - 1 else 0.0,
-                shortest=self.shortest,
+                panel=tile == 0,
+                arrival=stream.fetch(size, layer.kind, layer.not_before) if fresh else 0.0,
+                ready=max(ready, made) if tile == 0 else made,
+                cause=layer.cause if tile == 0 and ready > made else "operand",
+                room=self.engine.retire.room(pairs) if tile == self.tiles - 1 else 0.0,
             )
-            ready = 0.0
             if last:
-                stream.release(size, begun)
+                stream.release(size, begun + freed)
         return begun
-
-    def _from_ring(self, pairs: int, ready: float, out: float, last: bool) -> float:
-        """A later block: the tiles are on chip; only the first and last pass may have to wait."""
-        array, refill, shortest = self.engine.array, self.refill, self.shortest
-        cause, middle = self.layer.cause, self.tiles - 2
-        if middle < 0:
-            final = array.start_pass(
-                pairs, refill, ready=ready, cause=cause, out=out, shortest=shortest
-            )
-            starts = [final]
-        else:
-            first = array.start_pass(pairs, refill, ready=ready, cause=cause, shortest=shortest)
-            before = array.repeat(middle, pairs, refill, shortest) if middle else first
-            final = array.start_pass(pairs, refill, out=out, shortest=shortest)
-            step = (before - first) / max(1, middle)
-            starts = [*(first + step * tile for tile in range(middle + 1)), final] if last else []
-        if last:
-            for size, begun in zip(self.sizes, starts, strict=True):
-                self.engine.stream.release(size, begun)
-        return final
-
-    def _finish(self, panel: int, number: int, final: float) -> None:
-        """Results of the last contraction tile go straight to their store."""
-        engine, post = self.engine, self.layer.posts[panel]
-        start, end = self.layer.blocks[number]
-        base = final + engine.assumptions.result_latency
-        if number == 0:
-            self.times.first.append(base + 1)
-        if post.store is not None:
-            base = max(engine.stores_free[post.store], base)
-            engine.stores_free[post.store] = base + post.rate * (end - start)
-        if panel in self.times.done:
-            steps = np.arange(1, end - start + 1)
-            self.times.done[panel][start:end] = base + post.rate * steps
 
 
 def run_linear(engine: Engine, layer: LinearLayer) -> LinearTimes:
     """Run ``layer`` on the array and return when its results can be read."""
-    run = _Run(engine, layer)
-    panels = len(layer.posts)
-    group = group_size(engine, layer.inner, panels, layer.block_outer)
-    for first in range(0, panels, group):
-        members = range(first, min(panels, first + group))
+    run, panels = _Run(engine, layer), len(layer.rates)
+    for first in range(0, panels, layer.group):
         for number in range(len(layer.blocks)):
-            for panel in members:
-                opening = panel == 0 and number == 0
-                run.panel(number, panel, opening, waits=panel == 0)
-    engine.array.wait_until(engine.array.time + engine.assumptions.command_gap, "command")
-    return run.times
-
-
-def tiles_ready(engine: Engine, times: LinearTimes, inner: int) -> Float64:
-    """[contraction tiles] of a second layer: when the first layer's panels made their channels."""
-    machine = engine.machine
-    ends = (np.arange(contraction_tiles(engine, inner)) + 1) * machine.rows - 1
-    panels = np.minimum(ends // machine.panel, len(times.first) - 1)
-    ready: Float64 = np.asarray(times.first)[panels]
-    return ready
+            for panel in range(first, min(panels, first + layer.group)):
+                run.panel(number, panel, fresh=number == 0)
+    return LinearTimes(blocks=layer.blocks, retired=run.retired, ordered=layer.group > 1)

@@ -2,25 +2,39 @@
 
 import numpy as np
 
-from m3vit.hw.cost.engine import Engine
+from m3vit.hw.cost.engine import UNIT, Engine
 from m3vit.hw.formats import Float64
-from m3vit.hw.layout.sizes import aligned
+from m3vit.hw.layout.sizes import layernorm_bytes
 
 
-def run_layernorm(engine: Engine, done: Float64, width: int) -> Float64:
-    """Cycle at which each pair of XN can be read, given when the residual's pairs are ``done``.
+def _token(engine: Engine, width: int) -> tuple[float, float]:
+    """Cycles from token to token, and from the first word of one to its last in XN.
 
-    A token takes width / lanes cycles; its statistics are taken on the way into a token buffer,
-    so the first output follows one token later.  The table comes through the ring.
+    A token is read into one of two buffers while the other one plays; its statistics are taken
+    while it plays and its words follow them (rtl/norm_server.py, rtl/layernorm.py).
+    """
+    assumptions = engine.assumptions
+    play, read = -(-width // engine.machine.layernorm_lanes), -(-width // UNIT)
+    period = max(play, (play + read + assumptions.norm_buffer_latency) / 2)
+    return period, 2 * play + read + assumptions.layernorm_latency
+
+
+def run_layernorm(engine: Engine, published: Float64, width: int, begins: float = 0.0) -> Float64:
+    """Cycle at which each pair of XN can be read, given when the residual's pairs are there.
+
+    ``begins``: when the command is reached, if that is later than its table; the table, two
+    channels a cycle, follows then.
     """
     assumptions, machine = engine.assumptions, engine.machine
-    size = aligned(width * assumptions.layernorm_channel_bytes, machine.stream_unit)
+    size = layernorm_bytes(machine, width)
     table = engine.stream.fetch(size, "tables")
-    token = -(-width // machine.layernorm_lanes)
-    start = max(engine.norm_free, table)
-    engine.stream.release(size, max(start, float(done[0])))
-    # finish[p] = max(finish[p-1], done[p]) + 2 token: a running maximum once the slope is removed
-    slope = 2 * token * np.arange(len(done))
-    finish: Float64 = np.maximum.accumulate(np.maximum(done, start) - slope) + slope + 2 * token
+    engine.stream.hold(size)
+    loaded = max(table, begins) + width / 2 + assumptions.table_latency
+    start = max(engine.norm_free, loaded, float(published[0]))
+    period, latency = _token(engine, width)
+    # finish[p] = max(finish[p-1], done[p]) + 2 period: a running maximum once the slope is removed
+    slope = 2 * period * np.arange(len(published))
+    ready = np.maximum(published, start) - slope
+    finish: Float64 = np.maximum.accumulate(ready) + slope + 2 * period
     engine.norm_free = float(finish[-1])
-    return finish + token + assumptions.layernorm_latency
+    return finish + latency - period

@@ -19,8 +19,9 @@ from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.cycles import estimate_cycles
 from m3vit.hw.cost.engine import bytes_per_cycle
 from m3vit.hw.cost.report import CycleReport
+from m3vit.hw.cost.timeline import TILE_STEPS
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import expert_bytes
+from m3vit.hw.layout.sizes import PARAMETER_BYTES, expert_bytes
 from m3vit.hw.machine import MachineConfig
 
 CACHED_EXPERTS = 2
@@ -76,15 +77,16 @@ def cache_misses(experts: Sequence[int], capacity: int = CACHED_EXPERTS) -> Iter
         yield missed
 
 
-def _use_cycles(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> int:
-    """One token over one expert: a single pair a pass, bound by the refill of the tiles."""
+def _use_cycles(config: ModelConfig, machine: MachineConfig) -> int:
+    """One token over one expert: a single pair a pass, bound by the load of the tiles."""
+    records = machine.panel * PARAMETER_BYTES // machine.word_bytes
 
-    def passes(inner: int, outputs: int) -> int:
-        return -(-inner // machine.rows) * -(-outputs // machine.panel)
+    def steps(inner: int, outputs: int) -> int:
+        tiles = -(-inner // machine.rows) * TILE_STEPS
+        return (tiles + records) * -(-outputs // machine.panel)
 
     width, hidden = config.width, config.expert_hidden
-    both = passes(width, hidden) + passes(hidden, width)
-    return both * max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
+    return steps(width, hidden) + steps(hidden, width)
 
 
 def _layer_cycles(misses: list[bool], load: float, compute: float) -> float:
@@ -111,7 +113,7 @@ def _token_by_token(
 ) -> ExpertTraffic:
     size = expert_bytes(machine, config.width, config.expert_hidden)
     load = size / bytes_per_cycle(machine)
-    compute = _use_cycles(config, machine, assumptions)
+    compute = _use_cycles(config, machine)
     fetches, cycles = 0, 0.0
     for layer in choices:
         misses = list(cache_misses(np.sort(layer, axis=-1).ravel().tolist()))

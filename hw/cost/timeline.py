@@ -1,35 +1,48 @@
 """When the matrix array works, and what each idle cycle waited for."""
 
+from m3vit.hw.machine import CASCADE
+
 CAUSES = (
-    "dram",
+    "weights",
     "refill",
     "operand",
-    "ln",
-    "drain",
+    "norm",
     "softmax",
     "gate",
     "command",
-    "gap",
-    "io",
+    "blocked",
 )
-"""Why the array idles: weights not in the ring; weights not yet in the multipliers; operand not
-made; LayerNorm; results cannot leave; softmax; gate not known; between commands; between passes;
-start, image and result."""
+"""Why the array idles, as the machine's counters ``ARRAY_WAIT_*`` and ``ARRAY_BLOCKED`` count it:
+weights not in the ring; tile not in the multipliers (padding of short passes too); operand not
+made, rows not moved; LayerNorm; softmax; gate not known; no pass given; results cannot leave."""
+
+TILE_STEPS = CASCADE
+"""Load steps of a tile, and the slots of the shortest pass."""
+
+_SEEN = 2
+"""Cycles until what a pass or a tile waits for is acted upon (registers of Issue and Loader)."""
+
+_CLEAR = 3
+"""Cycles from a pass's first slot until its shadow registers may be loaded again."""
 
 
 class ArrayTimeline:
     """Places passes (one weight tile x one block of token pairs) at the earliest legal cycle.
 
     ``time`` is the first cycle in which the array is free; at any moment
-    ``time == busy + sum(lost.values())``.
+    ``time == busy + sum(lost.values())``.  ``length`` is that of the last pass;
+    ``parameter_steps``: load steps of the records in front of a panel's first tile.
     """
 
-    def __init__(self, gap: int) -> None:
+    def __init__(self, parameter_steps: int, gap: int = 0) -> None:
         self.time = 0.0
         self.busy = 0
+        self.length = 0
         self.lost = dict.fromkeys(CAUSES, 0.0)
+        self._parameters = parameter_steps
         self._gap = gap
         self._swapped = 0.0
+        self._loaded = -float(TILE_STEPS + _SEEN)
 
     def wait_until(self, cycle: float, cause: str) -> None:
         """Idle up to ``cycle``."""
@@ -40,49 +53,54 @@ class ArrayTimeline:
     def start_pass(
         self,
         pairs: int,
-        refill: int,
         *,
+        panel: bool = False,
         arrival: float = 0.0,
         ready: float = 0.0,
         cause: str = "operand",
-        out: float = 0.0,
-        shortest: int = 1,
+        room: float = 0.0,
+        length: int = 1,
     ) -> float:
         """Run one pass and return its first cycle.
 
-        It starts when the array is free, its tile has arrived (``arrival``) and been shifted into
-        the shadow registers (``refill`` cycles), its operand is ``ready`` and its results may
-        leave (``out``).  The wait is charged step by step, to the latest cause last.
+        Its tile is loaded once it has arrived (``arrival``), the tile and the records (``panel``)
+        in front have been loaded and the pass in front has begun.  The pass starts when the array
+        is free, its tile is loaded, its operand is ``ready`` and its results have ``room``.  The
+        wait is charged as the machine's counters do it: operand first, then tile, then room; the
+        cycles in which the end of a wait is noticed count as "command".
         """
-        loaded, shifted = arrival + refill, self._swapped + 1 + refill
-        start = max(self.time, loaded, shifted, ready, out)
+        follows = self._loaded + TILE_STEPS + (self._parameters if panel else 0)
+        load = max(follows, self._swapped + _CLEAR, arrival + _SEEN)
+        start = max(self.time, load + _SEEN, ready + _SEEN, room + _SEEN)
         if start > self.time:
-            limits = [(shifted, "refill"), (loaded, "dram"), (ready, cause), (out, "drain")]
-            for cycle, name in sorted(limits, key=lambda limit: limit[0]):
-                self.wait_until(cycle, name)
-        self._swapped = start
-        self._occupy(1, pairs, shortest)
+            self.wait_until(ready, cause)
+            self.wait_until(min(arrival + _SEEN, start - 1), "weights")
+            self.wait_until(min(load + 1, start - 1), "refill")
+            self.wait_until(room, "blocked")
+            self.wait_until(start, "command")
+        self._loaded, self._swapped = load, start
+        self._occupy(1, pairs, length)
         return start
 
-    def repeat(self, count: int, pairs: int, refill: int, shortest: int) -> float:
+    def repeat(self, count: int, pairs: int, length: int = 1) -> float:
         """Run ``count`` passes that wait for nothing but each other; return the last's first cycle.
 
-        The same as ``count`` times :meth:`start_pass` without conditions, in constant time.
+        The same as ``count`` times :meth:`start_pass` without conditions, in constant time: a pass
+        is never shorter than the load of a tile.
         """
-        start = self.start_pass(pairs, refill, shortest=shortest)
+        begun = self.start_pass(pairs, length=length)
         if count > 1:
-            length = max(pairs, shortest) + self._gap
-            wait = max(0, 1 + refill - length)
-            self.lost["refill"] += (count - 1) * wait
-            self.time += (count - 1) * wait
-            self._occupy(count - 1, pairs, shortest)
-            start += (count - 1) * (length + wait)
-            self._swapped = start
-        return start
+            step = max(pairs, length, TILE_STEPS) + self._gap
+            begun += (count - 1) * step
+            self._loaded = max(self._loaded + (count - 1) * TILE_STEPS, begun - step + _CLEAR)
+            self._swapped = begun
+            self._occupy(count - 1, pairs, length)
+        return begun
 
-    def _occupy(self, count: int, pairs: int, shortest: int) -> None:
-        padded = max(pairs, shortest)
+    def _occupy(self, count: int, pairs: int, length: int) -> None:
+        padded = max(pairs, length, TILE_STEPS)
         self.busy += count * pairs
+        self.length = padded
         self.lost["refill"] += count * (padded - pairs)
-        self.lost["gap"] += count * self._gap
+        self.lost["command"] += count * self._gap
         self.time += count * (padded + self._gap)

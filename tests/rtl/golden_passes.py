@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from m3vit.hw.layout.blocks import spans as cut
 from m3vit.hw.machine import CASCADE, MachineConfig
-from m3vit.rtl.blocks import block_sizes
-from m3vit.rtl.gemm_nest import RAMP
 from m3vit.rtl.passes import Post, Source, Tile, Wait
 
 Fields = dict[str, Any]
@@ -17,8 +16,7 @@ Past = tuple[int, int, int]
 
 def spans(tokens: int, limit: int, ramp: bool = False) -> list[tuple[int, int]]:
     """First pair and pairs of each block."""
-    sizes = block_sizes(-(-tokens // 2), limit, RAMP if ramp else limit)
-    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+    return [(start, end - start) for start, end in cut(tokens, limit, ramp)]
 
 
 def panel_groups(job: Fields) -> list[range]:

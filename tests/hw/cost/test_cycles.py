@@ -13,17 +13,12 @@ from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.cycles import command_count
 from m3vit.hw.cost.embedding import image_shares
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import aligned, gate_bytes, linear_bytes
+from m3vit.hw.layout.sizes import aligned, expert_bytes, gate_bytes, linear_bytes
 from m3vit.hw.machine import MACHINES, MachineConfig, machine_preset
 from m3vit.hw.presets import model_preset
 from tests.support.random_models import random_model
 
 ZCU104 = machine_preset("zcu104")
-BEFORE_THE_CONTRACT = Assumptions(
-    gate_columns=1, layernorm_channel_bytes=0, gelu_bytes=0, command_bytes=0, position_bytes=0
-)
-"""The planning study streamed no tables and no positions, and packed a gate in half the columns."""
-
 
 def _consistent(report: CycleReport) -> None:
     assert report.total == pytest.approx(report.busy + sum(report.lost.values()), abs=1.01)
@@ -34,42 +29,36 @@ def _consistent(report: CycleReport) -> None:
     assert report.total >= report.dram_total / report.bytes_per_cycle
 
 
-@pytest.mark.parametrize(
-    ("preset", "cycles"),
-    [
-        ("small-pascal", 10.49e6),
-        ("small-nyud", 12.89e6),
-        ("tiny-cityscapes-k2", 0.442e6),
-        ("tiny-cityscapes", 0.284e6),
-    ],
-)
-def test_reproduces_the_planning_study(preset: str, cycles: float) -> None:
+def _total(preset: str, machine: MachineConfig = ZCU104, **changes: int) -> int:
     config = model_preset(preset)
-    report = estimate_cycles(config, ZCU104, assumptions=BEFORE_THE_CONTRACT)
-    assert report.total == pytest.approx(cycles, rel=0.01)
-    contract = estimate_cycles(config, ZCU104)
-    assert report.total < contract.total < 1.01 * report.total
-    assert contract.mac_utilisation(1728) > (0.78 if "k2" not in preset else 0.5)
+    return estimate_cycles(config, machine, assumptions=Assumptions(**changes)).total
+
+
+def test_a_third_of_the_bandwidth_leaves_only_the_stream() -> None:
+    slow = replace(ZCU104, memory_gbytes_per_s=4.8)
+    report = estimate_cycles(model_preset("tiny-cityscapes-k2"), slow)
+    assert report.utilisation()["dram"] > 0.96
+    assert _total("small-pascal", slow) < 1.01 * _total("small-pascal")
 
 
 @pytest.mark.parametrize(
     ("machine", "changes", "small", "tiny"),
     [
-        ({"memory_gbytes_per_s": 4.8}, {}, 10.53e6, 1.166e6),
-        ({"ring_bytes": 24 * 4096}, {}, 10.49e6, 0.505e6),
-        ({"score_words": 512}, {}, 11.91e6, 0.442e6),
-        ({}, {"pass_gap_cycles": 1}, 10.75e6, 0.449e6),
-        ({}, {"speculate": 0}, 10.49e6, 0.519e6),
+        ({"ring_bytes": 24 * 4096}, {}, (1.0, 1.005), (1.1, 1.2)),
+        ({"score_words": 512}, {}, (1.04, 1.06), (0.99, 1.01)),
+        ({}, {"pass_gap_cycles": 1}, (1.02, 1.03), (1.01, 1.03)),
+        ({}, {"speculate": 0}, (1.0, 1.001), (1.15, 1.2)),
     ],
 )
-def test_reproduces_the_studys_sensitivities(
-    machine: dict[str, float], changes: dict[str, int], small: float, tiny: float
+def test_what_each_choice_is_worth(
+    machine: dict[str, int],
+    changes: dict[str, int],
+    small: tuple[float, float],
+    tiny: tuple[float, float],
 ) -> None:
-    changed = replace(ZCU104, layernorm_lanes=32, **machine)
-    assumed = replace(BEFORE_THE_CONTRACT, **changes)
-    for preset, cycles in (("small-pascal", small), ("tiny-cityscapes-k2", tiny)):
-        report = estimate_cycles(model_preset(preset), changed, assumptions=assumed)
-        assert report.total == pytest.approx(cycles, rel=0.005)
+    changed = replace(ZCU104, **machine)
+    for preset, (least, most) in (("small-pascal", small), ("tiny-cityscapes-k2", tiny)):
+        assert least <= _total(preset, changed, **changes) / _total(preset) <= most
 
 
 CONFIGS = st.builds(
@@ -155,7 +144,10 @@ def test_speculation_wastes_only_before_the_plan_is_known() -> None:
     counts = np.zeros((6, 16), np.int64)
     counts[:, 12:] = config.tokens
     report = estimate_cycles(config, ZCU104, counts)
-    assert 0 < report.wasted_bytes < 6 * ZCU104.ring_bytes
+    each = expert_bytes(ZCU104, config.width, config.expert_hidden)
+    assert report.wasted_bytes % each == 0
+    # what the ring holds, and the rest of the one that has begun
+    assert 0 < report.wasted_bytes / 6 < ZCU104.ring_bytes + 4 * 2048 + each
     careful = estimate_cycles(config, ZCU104, counts, Assumptions(speculate=0))
     assert careful.wasted_bytes == 0
 
