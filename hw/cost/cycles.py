@@ -1,9 +1,10 @@
 """Cycles and DRAM bytes of one image through the encoder, pass by pass of the array.
 
 The model places every pass (one weight tile over one block of token pairs) at the earliest cycle
-at which the array is free, the tile is in the multipliers, its operand exists and its results can
-leave, and charges each wait to its latest cause.  DRAM is one stream in order of use that runs
-ahead as far as the weight ring allows.  ``m3vit estimate --assumptions`` prints what it assumes.
+at which the array is free, the tile is in the multipliers, its operand exists and its results have
+room, and charges each wait as the machine's own counters do.  DRAM is one stream in order of use
+that runs ahead as far as the weight ring and the ports' queues allow.  Against cycles counted in
+RTL: tests/hw/cost/test_counted.py.  ``m3vit estimate --assumptions`` prints what it assumes.
 """
 
 import math

@@ -20,6 +20,7 @@ from tests.support.random_models import random_model
 
 ZCU104 = machine_preset("zcu104")
 
+
 def _consistent(report: CycleReport) -> None:
     assert report.total == pytest.approx(report.busy + sum(report.lost.values()), abs=1.01)
     assert report.total == pytest.approx(sum(p.cycles for p in report.phases), abs=1.01)
