@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from m3vit.host.devices.reference import ReferenceDevice
+from m3vit.hw.compiler.compile import compile_model
 from m3vit.hw.cost import CycleReport, estimate_cycles
 from m3vit.hw.cost.timeline import CAUSES
+from m3vit.hw.golden.embedding import patches
 from m3vit.hw.machine import machine_preset
+from m3vit.hw.package import read_package
 from m3vit.hw.presets import model_preset
 from m3vit.hw.records import ResultRecord
 from tests.sim.rtl.bench_rtl import MACHINE, ROWS, SEED
+from tests.support.random_models import random_image, random_model
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -35,6 +40,17 @@ def _counted(model: str) -> ResultRecord:
 
 def _modelled(model: str) -> CycleReport:
     return estimate_cycles(model_preset(model), machine_preset(MACHINE), ROUTING[model])
+
+
+@pytest.mark.parametrize("model", ["tiny-cityscapes", "tiny-cityscapes-k2"])
+def test_the_routing_is_the_benchs(model: str, tmp_path: Path) -> None:
+    config, machine = model_preset(model), machine_preset(MACHINE)
+    compile_model(random_model(config, SEED), machine, tmp_path / "package")
+    package = read_package(tmp_path / "package")
+    with ReferenceDevice(machine) as device:
+        device.load(package)
+        run = device.run(package, patches(random_image(config, SEED), config.patch), 0)
+    assert [run.plans[block].counts.tolist() for block in sorted(run.plans)] == ROUTING[model]
 
 
 @pytest.mark.parametrize("model", [row.name for row in ROWS])

@@ -1,7 +1,8 @@
 """The table behind `make bench-rtl`: whole encoders on the ZCU104 machine in RTL simulation.
 
 Every row's records are written as soon as they are there, and a row whose package and Verilog have
-not changed is not run again.  Every result is compared with the integer reference's.
+not changed is not run again; the cost model is asked each time.  Every result is compared with the
+integer reference's.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from m3vit.hw.cost.macs import encoder_macs
 from m3vit.hw.cost.report import CycleReport
 from m3vit.hw.errors import M3vitError
 from m3vit.hw.files import write_text
+from m3vit.hw.formats import UInt8
 from m3vit.hw.golden.embedding import patches
 from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.hw.package import Package, read_package
@@ -60,7 +62,7 @@ ROWS = (
 """Random weights; the short ones first."""
 
 HEADER = ("model", "tokens", "floor M", "target M", "rtl M", "model M", "diff %", "array %")
-MORE = ("DRAM MB", "kcycles/s", "waits, % of the cycles")
+MORE = ("DRAM MB", "kcycles/s", "waits, % of the cycles (modelled)")
 
 
 def random_package(row: Row, machine: MachineConfig, folder: Path) -> Package:
@@ -72,28 +74,36 @@ def random_package(row: Row, machine: MachineConfig, folder: Path) -> Package:
     return read_package(path)
 
 
-def measure(package: Package, device: AcceleratorDevice, key: str, out: Path) -> list[ResultRecord]:
-    """Run one image; records of the RTL and of the cost model for the same routing.
+def reference(package: Package) -> DeviceRun:
+    """What the integer reference makes of the bench's image."""
+    with ReferenceDevice(package.machine) as device:
+        device.load(package)
+        return device.run(package, _tiles(package), 0)
+
+
+def _tiles(package: Package) -> UInt8:
+    return patches(random_image(package.config, SEED), package.config.patch)
+
+
+def measure(
+    package: Package, device: AcceleratorDevice, expected: DeviceRun, key: str, out: Path
+) -> ResultRecord:
+    """Run one image; the record of the RTL.
 
     Raises:
         M3vitError: the result is not the reference's.
     """
-    tiles = patches(random_image(package.config, SEED), package.config.patch)
-    with ReferenceDevice(package.machine) as reference:
-        reference.load(package)
-        expected = reference.run(package, tiles, 0)
     platform: Any = device.accelerator.platform
     device.load(package)
     platform.profile(True)
-    run = device.run(package, tiles, 0)
+    run = device.run(package, _tiles(package), 0)
     if not np.array_equal(run.result, expected.result):
         wrong = int((run.result != expected.result).sum())
         raise M3vitError(f"{package.config.name}: {wrong} values differ from the reference's")
     for profile in profiles_of(platform.profiled(), package):
         write_profile(out / package.config.name, profile)
     device.accelerator.unload(package)
-    cost = modelled(package, expected.plans)
-    return [_counted(package, run, key), _modelled(package, cost)]
+    return _counted(package, run, key)
 
 
 def _counted(package: Package, run: DeviceRun, key: str) -> ResultRecord:
@@ -118,9 +128,21 @@ def _counted(package: Package, run: DeviceRun, key: str) -> ResultRecord:
 
 
 def _modelled(package: Package, cost: CycleReport) -> ResultRecord:
-    values = {"cycles": cost.total, "latency_ms": cost.latency_ms, "dram_bytes": cost.dram_total}
+    shares = {"array": cost.busy / cost.total}
+    shares |= {name.lower(): cost.lost[_cause(name)] / cost.total for name in WAITS}
+    values = {
+        "cycles": cost.total,
+        "latency_ms": cost.latency_ms,
+        "dram_bytes": cost.dram_total,
+        "utilisation": shares,
+    }
     figures = {name: figure(name, value, Evidence.MODELLED) for name, value in values.items()}
     return _record(package, MODEL_DEVICE, figures)
+
+
+def _cause(counter: str) -> str:
+    """The cost model's name of what a counter counts."""
+    return counter.lower().removeprefix("array_").removeprefix("wait_")
 
 
 def _record(package: Package, device: str, figures: dict[str, Figure]) -> ResultRecord:
@@ -145,12 +167,14 @@ class Results:
         lines = path.read_text().splitlines() if path.exists() else []
         self._records = [ResultRecord.from_json(line) for line in lines if line.strip()]
 
-    def of(self, package: Package, key: str) -> list[ResultRecord]:
-        """The records of this package and Verilog, of the RTL first; empty if it has not run."""
-        found = [one for one in self._records if one.package_digest == package.digest]
-        rtl = [one for one in found if one.device == "rtl" and key in _source(one)]
-        model = [one for one in found if one.device == MODEL_DEVICE]
-        return [rtl[-1], model[-1]] if rtl and model else []
+    def of(self, package: Package, key: str) -> ResultRecord | None:
+        """The RTL's record of this package and Verilog, if there is one."""
+        found = [
+            one
+            for one in self._records
+            if one.package_digest == package.digest and one.device == "rtl" and key in _source(one)
+        ]
+        return found[-1] if found else None
 
     def put(self, records: Sequence[ResultRecord]) -> None:
         """Add records and write the file; older ones of the same model and device go."""
@@ -167,11 +191,11 @@ def _source(record: ResultRecord) -> str:
 def line(row: Row, rtl: ResultRecord, model: ResultRecord) -> list[str]:
     """A row of the table."""
     cycles, expected = rtl.value("cycles"), model.value("cycles")
-    shares = dict(rtl.value("utilisation"))
+    shares, estimated = dict(rtl.value("utilisation")), model.value("utilisation")
     busy = shares.pop("array")
     waits = sorted(shares.items(), key=lambda item: -item[1])
     named = (
-        f"{name.removeprefix('array_').removeprefix('wait_')} {100 * share:.1f}"
+        f"{_cause(name)} {100 * share:.1f} ({100 * estimated[name]:.1f})"
         for name, share in waits
         if share >= 0.0005
     )
@@ -213,13 +237,15 @@ def main(arguments: list[str] | None = None) -> int:
     key = simulation_verilog(machine, build_folder()).stem
     results, lines = Results(args.out), []
     for row, package in _packages(args, machine):
-        records = [] if args.again else results.of(package, key)
-        if not records:
+        expected = reference(package)
+        rtl = None if args.again else results.of(package, key)
+        if rtl is None:
             _say(f"{row.name}: {package.config.tokens} tokens in RTL simulation")
             with open_rtl(machine, args.device) as device:
-                records = measure(package, device, key, args.profiles)
-            results.put(records)
-        lines.append(line(row, *records))
+                rtl = measure(package, device, expected, key, args.profiles)
+        model = _modelled(package, modelled(package, expected.plans))
+        results.put([rtl, model])
+        lines.append(line(row, rtl, model))
         print(text_table([[*HEADER, *MORE], *lines], [False] + [True] * 9 + [False]), flush=True)
     print(f"'!': above the target; profiles in {args.profiles}, records in {args.out}")
     return 0
