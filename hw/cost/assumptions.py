@@ -42,7 +42,10 @@ class Assumptions:
     norm_buffer_latency: int = _assume(4, "cycles", "a token's buffer free to filled anew, less it")
     layernorm_latency: int = _assume(44, "cycles", f"{_COUNTED}: a token to XN, less its words")
     queued_passes: int = _assume(9, "passes", "given ahead of the array: QUEUE of rtl/engine.py")
-    table_latency: int = _assume(67, "cycles", f"{_COUNTED}: NORM after EXPERTS, less width / 2")
+    table_word_latency: int = _assume(
+        8, "cycles a ring word", f"{_COUNTED}: NORM behind EXPERTS, 163 and 323 for 192 and 384"
+    )
+    table_latency: int = _assume(3, "cycles", "likewise, beyond words and channels")
     gate_slots: int = _assume(2, "pairs", "decided at a time: GATE_SLOTS of rtl/size.py")
     gate_latency: int = _assume(66, "cycles", f"{_COUNTED}: logits of the last pair to the plan")
     plan_latency: int = _assume(18, "cycles", f"{_COUNTED}: plan to the first list begun")

@@ -4,7 +4,7 @@ import numpy as np
 
 from m3vit.hw.cost.engine import UNIT, Engine
 from m3vit.hw.formats import Float64
-from m3vit.hw.layout.sizes import layernorm_bytes
+from m3vit.hw.layout.sizes import LAYERNORM_ENTRY_BYTES, layernorm_bytes
 
 
 def _token(engine: Engine, width: int) -> tuple[float, float]:
@@ -19,17 +19,23 @@ def _token(engine: Engine, width: int) -> tuple[float, float]:
     return period, 2 * play + read + assumptions.layernorm_latency
 
 
+def _table(engine: Engine, width: int) -> float:
+    """Cycles in which a table is taken from the ring: word by word, two channels a cycle."""
+    assumptions = engine.assumptions
+    words = -(-width * LAYERNORM_ENTRY_BYTES // engine.machine.word_bytes)
+    return words * assumptions.table_word_latency + width / 2 + assumptions.table_latency
+
+
 def run_layernorm(engine: Engine, published: Float64, width: int, begins: float = 0.0) -> Float64:
     """Cycle at which each pair of XN can be read, given when the residual's pairs are there.
 
-    ``begins``: when the command is reached, if that is later than its table; the table, two
-    channels a cycle, follows then.
+    ``begins``: when the command is reached, if that is later than its table; the table is taken
+    then.
     """
-    assumptions, machine = engine.assumptions, engine.machine
-    size = layernorm_bytes(machine, width)
+    size = layernorm_bytes(engine.machine, width)
     table = engine.stream.fetch(size, "tables")
     engine.stream.hold(size)
-    loaded = max(table, begins) + width / 2 + assumptions.table_latency
+    loaded = max(table, begins) + _table(engine, width)
     start = max(engine.norm_free, loaded, float(published[0]))
     period, latency = _token(engine, width)
     # finish[p] = max(finish[p-1], done[p]) + 2 period: a running maximum once the slope is removed
