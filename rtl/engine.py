@@ -37,7 +37,8 @@ class Engine(Component):
     """Everything between the loop nests and the stores.
 
     Ports: ``passes``, ``loads``, ``tables`` (words back as ``table_we``, ``table_word``,
-    ``table_last``), ``beats`` into the ring, ``skip``: it may be reused up to ``skip_to``; the
+    ``table_last``), ``beats`` into the ring, ``skip``: it may be reused up to ``skip_to``,
+    while ``ring_kept`` nothing behind ``ring_floor``; the
     list's read port; ``gate`` results; GELU's table;
     side ports of the stores (``xn_*``, ``qoh_*``, ``res_*``); ``xn_tokens``: tokens that the
     producer of XN has finished; ``retired``: number of the last result that is written.
@@ -58,6 +59,8 @@ class Engine(Component):
                 "beats": In(stream.Signature(8 * BEAT_BYTES)),
                 "skip": In(1),
                 "skip_to": In(RING_BITS),
+                "ring_kept": In(1),
+                "ring_floor": In(RING_BITS),
                 "list_pair": Out(PAIR_BITS),
                 "list_buffer": Out(1),
                 "entry": In(Entry),
@@ -164,6 +167,8 @@ class Engine(Component):
             ring.release_to.eq(
                 Mux(issue.release, issue.release_to, Mux(self.skip, self.skip_to, first.address))
             ),
+            ring.kept.eq(self.ring_kept),
+            ring.floor.eq(self.ring_floor),
             loader.swap.eq(issue.control.swap),
             loader.freed.eq(array.freed),
             loader.retired.eq(self._retire.retired),

@@ -25,7 +25,8 @@ class ExpertRun(Component):
     lies at ``pointer`` in the ring; ``after`` is the first word behind the last.
 
     Ports: sizes as RegionSize gives them; ``decided``: ``early`` experts were fetched before the
-    plan was known, those without tokens lie in the ring too; lists (see ExpertLists); ``made``
+    plan was known, those without tokens lie in the ring too; lists (see ExpertLists), in
+    ``token_order`` with the ``list_place`` of their experts in the ring; ``made``
     and ``retired`` numbers of results, ``settled``, ``jobs_idle``; ``gemm`` jobs; ``publish_all``
     when every token is complete; ``skip``: the ring may be reused up to ``after``.
     """
@@ -49,6 +50,8 @@ class ExpertRun(Component):
                 "list_expert": In(EXPERT_BITS),
                 "list_count": In(TOKEN_BITS),
                 "list_buffer": In(1),
+                "token_order": Out(1),
+                "list_place": In(RING_BITS),
                 "list_ready": Out(1),
                 "list_free": Out(1),
                 "lists_exhausted": In(1),
@@ -68,7 +71,9 @@ class ExpertRun(Component):
         """A state machine; jobs are registered before they are offered."""
         m = Module()
         self.fields = operands(self.word, Op.EXPERTS)
-        self.identity = (header(self.word)["flags"] & Flag.IDENTITY) != 0
+        flags = header(self.word)["flags"]
+        self.identity = (flags & Flag.IDENTITY) != 0
+        m.d.comb += self.token_order.eq((flags & (Flag.IDENTITY | Flag.REORDER)) == 0)
         self.job: Any = Signal(GemmJob)
         self.second: Any = Signal(GemmJob)
         self.cursor, self.number = Signal(EXPERT_BITS), Signal(EXPERT_BITS)
@@ -86,6 +91,8 @@ class ExpertRun(Component):
                     m.next = "LIST"
             with m.State("LIST"):
                 m.d.sync += self.number.eq(self.list_expert)
+                with m.If(self.token_order):
+                    m.d.sync += self.after.eq(self.list_place)
                 with m.If(self.identity):
                     m.next = "JOBS"
                 with m.Elif(self.list_valid & self.decided):

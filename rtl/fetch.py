@@ -35,6 +35,7 @@ class Fetch(Component):
     ``task``; regions ``valid``, ``ready``, ``address``, ``lines`` of 64 bytes, ``rows``: they are
     the DMA unit's.  ``plans``: plans completed since the start, ``live``: experts of the last one.
     ``decided``: plans that ``early`` has followed.  ``loaded`` and ``dropped`` count experts.
+    Without reordering each ``expert`` is fetched by ``want``, until ``last`` (see TokenOrder).
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -53,6 +54,10 @@ class Fetch(Component):
                 "rows": Out(1),
                 "plans": In(8),
                 "live": In(machine.max_experts),
+                "want": In(1),
+                "expert": In(max(1, (machine.max_experts - 1).bit_length())),
+                "taken": Out(1),
+                "last": In(1),
                 "decided": Out(8),
                 "early": Out(9),
                 "loaded": Out(16),
@@ -100,6 +105,7 @@ class Fetch(Component):
                 self._experts(m)
             with m.State("EXPERT"):
                 self._expert(m)
+            self._token_order(m)
             with m.State("NEXT"):
                 m.d.sync += self.index.eq(self.index + 1)
                 m.next = "READ"
@@ -155,11 +161,16 @@ class Fetch(Component):
     def _experts(self, m: Module) -> None:
         """Start at expert 0, or wait for the plan where the command does not speculate."""
         identity, decided = self._flag(Flag.IDENTITY), self.plans != self.decided
-        with m.If(~self.size.busy & (identity | decided | self._flag(Flag.SPECULATE))):
+        reorder = self._flag(Flag.REORDER)
+        early = identity | (self._flag(Flag.SPECULATE) & reorder)
+        with m.If(~self.size.busy & (early | decided)):
             self._at(m, operands(self.word, Op.EXPERTS)["weights"])
             m.d.sync += [self.words.eq(self.size.words), self.known.eq(identity)]
             m.d.sync += self.checked.eq(0)
             m.next = "EXPERT"
+            with m.If(~identity & ~reorder):
+                m.d.sync += [self.decided.eq(self.decided + 1), self.early.eq(0)]
+                m.next = "WANTED"
 
     def _expert(self, m: Module) -> None:
         """Ask for the next; when the plan appears, count those in vain and go on with live ones."""
@@ -190,6 +201,29 @@ class Fetch(Component):
                 self.place.eq(self.place + (fields["stride"] << _UNIT_SHIFT)),
                 self.loaded.eq(self.loaded + wanted),
             ]
+
+    def _token_order(self, m: Module) -> None:
+        """Experts as they are wanted; each is found by a stride a cycle."""
+        fields = operands(self.word, Op.EXPERTS)
+        with m.State("WANTED"):
+            self._at(m, fields["weights"])
+            m.d.sync += self.number.eq(self.expert)
+            m.d.comb += self.taken.eq(self.want)
+            with m.If(self.want):
+                m.next = "STRIDE"
+            with m.Elif(self.last):
+                m.next = "NEXT"
+        with m.State("STRIDE"):
+            with m.If(self.number == 0):
+                m.next = "ASK_WANTED"
+            with m.Else():
+                m.d.sync += [
+                    self.number.eq(self.number - 1),
+                    self.place.eq(self.place + (fields["stride"] << _UNIT_SHIFT)),
+                ]
+        with m.State("ASK_WANTED"):
+            self._ask(m, "WANTED")
+            m.d.sync += self.loaded.eq(self.loaded + self.ready)
 
 
 def layers(size: Any, word: Value) -> list[Any]:

@@ -23,7 +23,8 @@ class ExpertLists(Component):
     ``buffer``, taken by ``ready`` and read until ``free`` gives the oldest back; ``exhausted``
     when all have been taken.  Reading:
     ``pair`` and ``which`` buffer; ``READ_LATENCY`` cycles later ``token`` [2], ``weight`` [2] of
-    entries 2 * pair and 2 * pair + 1.
+    entries 2 * pair and 2 * pair + 1.  ``direct`` makes a list of one token by itself, into the
+    buffer ``filling``, in which it is when ``listed``; ``held`` lists are built and not free.
 
     A list takes T + 6 cycles, behind which the search for the next live expert takes one cycle
     an expert.
@@ -57,6 +58,13 @@ class ExpertLists(Component):
                 "which": In(1),
                 "token": Out(2 * self.token_bits),
                 "weight": Out(2 * WEIGHT_BITS),
+                "direct": In(1),
+                "direct_expert": In(self.index_bits),
+                "direct_token": In(self.token_bits),
+                "direct_weight": In(WEIGHT_BITS),
+                "filling": Out(1),
+                "listed": Out(1),
+                "held": Out(range(BUFFERS + 1)),
             }
         )
         self.pair_bits = pair_bits
@@ -64,13 +72,9 @@ class ExpertLists(Component):
     def elaborate(self, platform: object) -> Module:
         """Builder and offered lists."""
         m = Module()
-        number, filled, done = (
-            register(self.index_bits, "number"),
-            Signal(self.count_bits),
-            Signal(),
-        )
-        buffer = Signal()
-        held, offered = Signal(range(BUFFERS + 1)), Signal(range(BUFFERS + 1))
+        number, filled = register(self.index_bits, "number"), Signal(self.count_bits)
+        done, buffer = self.listed, self.filling
+        held, offered = self.held, Signal(range(BUFFERS + 1))
         scanning = self._build(m, number, done, held, offered)
         self._match(m, number, scanning, buffer, filled, done)
         m.d.sync += held.eq(held + done - self.free)
@@ -125,11 +129,13 @@ class ExpertLists(Component):
         combined = chosen[0]
         for other in chosen[1:]:
             combined = combined | other
+        with m.If(self.direct):
+            m.d.sync += number.eq(self.direct_expert)
         m.d.sync += [
-            weight.eq(combined),
-            token.eq(now[2:]),
-            hit.eq(now[0] & Cat(*hits).any()),
-            last.eq(now[1]),
+            weight.eq(Mux(self.direct, self.direct_weight, combined)),
+            token.eq(Mux(self.direct, self.direct_token, now[2:])),
+            hit.eq(self.direct | (now[0] & Cat(*hits).any())),
+            last.eq(self.direct | now[1]),
             done.eq(last),
             filled.eq(Mux(done, 0, filled + hit)),
         ]

@@ -21,6 +21,7 @@ from m3vit.rtl.fetch import Fetch
 from m3vit.rtl.gate_results import GateResults
 from m3vit.rtl.lists import ExpertLists
 from m3vit.rtl.machine_memory import READS, connect_memory
+from m3vit.rtl.machine_order import connect_token_order
 from m3vit.rtl.machine_stores import connect_stores
 from m3vit.rtl.norm_server import NormServer
 from m3vit.rtl.plan import PlanStore
@@ -28,6 +29,7 @@ from m3vit.rtl.reasons import stop_reason
 from m3vit.rtl.sequencer import CONSTANTS, Sequencer
 from m3vit.rtl.slices import PORT_BITS
 from m3vit.rtl.tables import Tables
+from m3vit.rtl.token_order import TokenOrder
 from m3vit.rtl.xn_writer import XnWriter
 
 
@@ -86,15 +88,18 @@ class Machine(Component):
             "top_k": machine.max_top_k,
         }
         self.plan, self.lists = PlanStore(**sizes), ExpertLists(**sizes)
-        for (
-            name
-        ) in "core fetch sequencer dma list checks norm writer gate tables plan lists".split():
+        self.order = TokenOrder(machine)
+        for name in (
+            *("core", "fetch", "sequencer", "dma", "list", "checks", "norm", "writer", "gate"),
+            *("tables", "plan", "lists", "order"),
+        ):
             m.submodules[name] = getattr(self, name)
         self._commands(m)
         connect_memory(m, self)
         connect_stores(m, self)
         self._norm(m)
         self._experts(m)
+        connect_token_order(m, self)
         self._status(m)
         return m
 
@@ -174,11 +179,17 @@ class Machine(Component):
             plan.token.eq(gate.plan_token),
             plan.entry.eq(gate.plan_entry),
             sequencer.gate_done.eq(plan.written == sequencer.tokens),
-            plan.ra.eq(Mux(self.dma.busy, self.dma.plan_token, lists.ra)),
+            plan.ra.eq(
+                Mux(
+                    self.dma.busy,
+                    self.dma.plan_token,
+                    Mux(self.order.active, self.order.ra, lists.ra),
+                )
+            ),
             lists.read.eq(plan.read),
             self.dma.plan_entry.eq(plan.read),
             lists.live.eq(plan.live),
-            lists.start.eq(sequencer.lists_start),
+            lists.start.eq(sequencer.lists_start & ~sequencer.token_order),
             lists.tokens.eq(sequencer.tokens),
             lists.experts.eq(sequencer.gate_experts),
             sequencer.decided.eq(self.fetch.decided == sequencer.plans),
@@ -189,7 +200,7 @@ class Machine(Component):
             sequencer.list_buffer.eq(lists.buffer),
             lists.ready.eq(sequencer.list_ready),
             lists.free.eq(sequencer.list_free),
-            sequencer.lists_exhausted.eq(lists.exhausted),
+            sequencer.lists_exhausted.eq(lists.exhausted & ~self.order.walking),
             lists.pair.eq(core.list_pair),
             lists.which.eq(core.list_buffer),
             entry.token0.eq(lists.token[:bits]),
@@ -209,8 +220,8 @@ class Machine(Component):
             sequencer.settled.eq(core.settled),
             sequencer.made.eq(core.made),
             sequencer.retired.eq(core.retired),
-            core.skip.eq(sequencer.skip),
-            core.skip_to.eq(sequencer.skip_to),
+            core.skip.eq(sequencer.skip | self.order.active),
+            core.skip_to.eq(Mux(self.order.active, self.order.release_to, sequencer.skip_to)),
             self.finished.eq(sequencer.finished),
             self.asked.eq(sequencer.interrupt),
             self.end_status.eq(sequencer.end_status),

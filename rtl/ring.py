@@ -66,7 +66,8 @@ class Gearbox(Component):
 
 class Ring(Component):
     """Ports: ``beats``; ``head`` words written; ``address`` to ``data`` (``LATENCY`` cycles);
-    ``release`` with ``release_to``: everything in front of that address may be overwritten.
+    ``release`` with ``release_to``: everything in front of that address may be overwritten, unless
+    it lies behind ``floor`` while that is ``kept``.
 
     Raises:
         ConfigurationError: the ring has no whole words or more than the addresses can tell apart.
@@ -90,6 +91,8 @@ class Ring(Component):
                 "data": Out(8 * self.word),
                 "release": In(1),
                 "release_to": In(RING_BITS),
+                "kept": In(1),
+                "floor": In(RING_BITS),
                 "full": Out(1),
             }
         )
@@ -133,8 +136,10 @@ class Ring(Component):
             held = Signal(name=f"release_{stage}")
             m.d.sync += held.eq(pulse)
             pulse = held
-        release_to = delayed(m, self.release_to, RELEASE_DELAY, "release_to")
-        self._release(m, pulse, release_to, used)
+        early = delayed(m, self.release_to, RELEASE_DELAY - 1, "release_to")
+        release_to, behind = delayed(m, early, 1, "release_late"), Signal(RING_BITS)
+        m.d.sync += behind.eq(Mux(self.kept, self.floor - early, 0))
+        self._release(m, pulse & ~behind[-1], release_to, used)
 
     def _release(self, m: Module, pulse: Value, release_to: Value, used: Value) -> None:
         """The tail follows the furthest release as far as words have been written: experts that

@@ -14,13 +14,14 @@ from m3vit.rtl.expert_run import ExpertRun
 from m3vit.rtl.fetch import layers
 from m3vit.rtl.jobs import Jobs
 from m3vit.rtl.passes import RING_BITS, TOKEN_BITS, AttentionJob, GemmJob
-from m3vit.rtl.region_size import RegionSize
+from m3vit.rtl.region_size import WORDS_BITS, RegionSize
 
 CONSTANTS = {"tokens": 12, "half_tokens": 12, "query_steps": 4, "value_columns": 4}
 
 _OUTER = (
     *("decided", "early", "lists_start", "list_valid", "list_expert", "list_count"),
     *("list_buffer", "list_ready", "list_free", "lists_exhausted", "publish_all", "skip"),
+    *("token_order", "list_place"),
     *("made", "retired", "settled", "jobs_idle"),
 )
 """Ports of ExpertRun that are the sequencer's too."""
@@ -31,9 +32,9 @@ _SIZED = (Op.GEMM, Op.GATE, Op.EXPERTS)
 
 class Sequencer(Component):
     """Ports: ``start``, ``trace``; ``index`` to ``word`` one cycle later; jobs; state of the engine
-    (see Core); ``skip`` with ``skip_to``: the ring may be reused up to there; constants for the
-    engine; start and state of the other units; lists and the fetch engine's decision (see
-    ExpertRun); ``finished``.
+    (see Core); ``skip`` with ``skip_to``: the ring may be reused up to there; ``pointer`` to the
+    command's weights and the ``words`` of an expert; constants for the engine; start and state of
+    the other units; lists and the fetch engine's decision (see ExpertRun); ``finished``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -51,6 +52,8 @@ class Sequencer(Component):
                 "attention": Out(stream.Signature(AttentionJob)),
                 **outer,
                 "skip_to": Out(RING_BITS),
+                "pointer": Out(RING_BITS),
+                "words": Out(WORDS_BITS),
                 **{name: Out(bits) for name, bits in CONSTANTS.items()},
                 "score_shift": Out(4 * groups),
                 "gain": Out(16 * groups),
@@ -83,7 +86,7 @@ class Sequencer(Component):
     def elaborate(self, platform: object) -> Module:
         """One state machine; jobs are registered before they are offered."""
         m = Module()
-        self.pointer, self.quiet = Signal(RING_BITS), Signal()
+        self.quiet = Signal()
         self.job: Any = Signal(GemmJob)
         self.from_xn, self.tabled = Signal(), Signal()
         self.gelu_words = gelu_bytes(self.machine) // self.machine.word_bytes
@@ -93,6 +96,7 @@ class Sequencer(Component):
         self.jobs = Jobs(self.machine, self.size, self.word, self.tokens, self.pointer)
         m.d.comb += [
             self.block.eq(self.head["block"]),
+            self.words.eq(self.size.words),
             # nothing is under way: stores may be read and overwritten
             self.quiet.eq(self.jobs_idle & self.settled & ~self.norm_busy & ~self.dma_busy),
             *layers(self.size, self.word),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from m3vit.hw.commands.check import check_program
+from m3vit.hw.commands.order import in_token_order
 from m3vit.hw.compiler.program import emit_program
 from m3vit.hw.compiler.sample import Progress, procedural_image, record
 from m3vit.hw.config import ModelConfig
@@ -35,6 +36,7 @@ def compile_model(
     path: Path,
     sample: UInt8 | None = None,
     progress: Progress | None = None,
+    reorder: bool = True,
 ) -> str:
     """Write the package directory ``path`` and return its digest.
 
@@ -44,6 +46,7 @@ def compile_model(
         path: directory to write, at once or not at all.
         sample: image uint8 [H, W, 3] whose layers are recorded; None = a procedural one.
         progress: called with each step's name.
+        reorder: whether experts run one by one, each with all its tokens; else token by token.
 
     Raises:
         ConfigurationError: the model exceeds the machine, or the sample has another size.
@@ -53,6 +56,8 @@ def compile_model(
     config = model.config
     check_fits(config, machine)
     program = emit_program(model, machine)
+    if not reorder:
+        program.commands = list(in_token_order(program.commands))
     windows = windows_of(config, len(program.memory.data), program.trace.size)
     check_program(program.commands, machine, windows)
     if sample is None:

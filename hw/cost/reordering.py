@@ -27,6 +27,9 @@ from m3vit.hw.machine import MachineConfig
 CACHED_EXPERTS = 2
 """The double buffer of the machine without reordering: one computes, one loads."""
 
+CACHE_LIMIT = 15
+"""Most experts that the machine keeps without reordering."""
+
 Choices = NDArray[np.integer[Any]]
 """[blocks of experts, tokens, K]: experts of every token."""
 

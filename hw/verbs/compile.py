@@ -11,6 +11,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("quantised", type=Path, help="file that `m3vit quantize` wrote (.npz)")
     parser.add_argument("--machine", default="zcu104", help="machine (see `m3vit presets`)")
     parser.add_argument("--out", type=Path, required=True, help="package directory to write")
+    parser.add_argument(
+        "--no-reorder",
+        action="store_true",
+        help="experts token by token through a cache, the same integers slowly (for comparison)",
+    )
     parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
 
@@ -23,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     machine = find_machine(args.machine)
     model = load_quantised(args.quantised)
-    digest = compile_model(model, machine, args.out, progress=_say)
+    digest = compile_model(model, machine, args.out, progress=_say, reorder=not args.no_reorder)
     package = read_package(args.out)
     written = {
         "package": str(args.out),
