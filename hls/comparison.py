@@ -189,7 +189,7 @@ def _kernel(config: ModelConfig, machine: MachineConfig, choices: Choices) -> Ro
 def markdown(table: list[Row]) -> str:
     """The rows as a Markdown table."""
     header = (
-        "| one image, one task | unit | all resident | token by token, cache of 2 | reordered "
+        "| one image, one task | unit | all resident | token by token, cached | reordered "
         "| evidence | paper: resident | paper: cache | paper: reordered |"
     )
     rule = "|---|---|---:|---:|---:|---|---:|---:|---:|"

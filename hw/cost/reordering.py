@@ -1,13 +1,14 @@
 """What computation reordering saves: the same layers with experts fetched token by token.
 
 Without reordering tokens are processed in order, each with its K experts in ascending order, and
-expert weights come through a cache of whole experts with least-recently-used replacement, the next
-one loading while this one computes (Liang et al., "M3ViT", NeurIPS 2022, section 3.3, compares with
-this).  Attention and dense layers are the same on both sides.
+the weight ring is a cache of whole experts: the oldest one gives way, and the next one loads while
+this one computes (Liang et al., "M3ViT", NeurIPS 2022, section 3.3, compares with this; the
+machine's token order, ``m3vit.rtl.token_order``, does exactly this).  Attention and dense layers
+are the same on both sides.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +20,12 @@ from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.cycles import estimate_cycles
 from m3vit.hw.cost.engine import bytes_per_cycle
 from m3vit.hw.cost.report import CycleReport
-from m3vit.hw.cost.timeline import TILE_STEPS
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import PARAMETER_BYTES, expert_bytes
+from m3vit.hw.layout.sizes import aligned, expert_bytes
 from m3vit.hw.machine import MachineConfig
 
-CACHED_EXPERTS = 2
-"""The double buffer of the machine without reordering: one computes, one loads."""
-
 CACHE_LIMIT = 15
-"""Most experts that the machine keeps without reordering."""
+"""Most experts that the machine keeps without reordering: it has a table of their numbers."""
 
 Choices = NDArray[np.integer[Any]]
 """[blocks of experts, tokens, K]: experts of every token."""
@@ -47,7 +44,7 @@ class ExpertTraffic:
     expert_cycles: int
     total_cycles: int
     memory_bytes: int
-    """On-chip memory for expert weights."""
+    """On-chip memory for expert weights: the ring, either way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,28 +65,45 @@ def random_choices(config: ModelConfig, seed: int = 0) -> Choices:
     return np.sort(order[..., : config.top_k], axis=-1)
 
 
-def cache_misses(experts: Sequence[int], capacity: int = CACHED_EXPERTS) -> Iterator[bool]:
-    """For each use of an expert in order, whether it must be fetched (LRU, empty at first)."""
-    cached: OrderedDict[int, None] = OrderedDict()
+def cached_experts(config: ModelConfig, machine: MachineConfig) -> int:
+    """Whole experts that the weight ring keeps; 0 where one is larger than the ring."""
+    return min(CACHE_LIMIT, machine.ring_bytes // _streamed(config, machine))
+
+
+def _streamed(config: ModelConfig, machine: MachineConfig) -> int:
+    """Bytes of an expert as it is read."""
+    size = expert_bytes(machine, config.width, config.expert_hidden)
+    return aligned(size, machine.stream_unit)
+
+
+def cache_misses(experts: Iterable[int], capacity: int) -> Iterator[bool]:
+    """For each use of an expert in order, whether it must be fetched.
+
+    The cache is empty at first; the expert that was fetched first gives way to the next.
+    """
+    cached: deque[int] = deque(maxlen=capacity)
     for expert in experts:
         missed = expert not in cached
-        if missed and len(cached) == capacity:
-            cached.popitem(last=False)
-        cached[expert] = None
-        cached.move_to_end(expert)
+        if missed:
+            cached.append(expert)
         yield missed
 
 
-def _use_cycles(config: ModelConfig, machine: MachineConfig) -> int:
-    """One token over one expert: a single pair a pass, bound by the load of the tiles."""
-    records = machine.panel * PARAMETER_BYTES // machine.word_bytes
+def in_token_order(layer: Choices) -> list[int]:
+    """Experts of one block [T, K] as they are used: token by token, ascending within a token."""
+    uses: list[int] = np.sort(layer, axis=-1).ravel().tolist()
+    return uses
 
-    def steps(inner: int, outputs: int) -> int:
-        tiles = -(-inner // machine.rows) * TILE_STEPS
-        return (tiles + records) * -(-outputs // machine.panel)
+
+def _use_cycles(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> int:
+    """One token over one expert: a single pair a pass, bound by the refill of the tiles."""
+
+    def passes(inner: int, outputs: int) -> int:
+        return -(-inner // machine.rows) * -(-outputs // machine.panel)
 
     width, hidden = config.width, config.expert_hidden
-    return steps(width, hidden) + steps(hidden, width)
+    both = passes(width, hidden) + passes(hidden, width)
+    return both * max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
 
 
 def _layer_cycles(misses: list[bool], load: float, compute: float) -> float:
@@ -114,12 +128,12 @@ def _token_by_token(
     assumptions: Assumptions,
     reordered: CycleReport,
 ) -> ExpertTraffic:
-    size = expert_bytes(machine, config.width, config.expert_hidden)
+    size, capacity = _streamed(config, machine), cached_experts(config, machine)
     load = size / bytes_per_cycle(machine)
-    compute = _use_cycles(config, machine)
+    compute = _use_cycles(config, machine, assumptions)
     fetches, cycles = 0, 0.0
     for layer in choices:
-        misses = list(cache_misses(np.sort(layer, axis=-1).ravel().tolist()))
+        misses = list(cache_misses(in_token_order(layer), capacity))
         fetches += sum(misses)
         cycles += _layer_cycles(misses, load, compute) + assumptions.result_latency
     elsewhere = reordered.total - reordered.by_phase()["experts"].cycles
@@ -129,7 +143,7 @@ def _token_by_token(
         total_dram_bytes=fetches * size + reordered.dram_total - reordered.dram_bytes["experts"],
         expert_cycles=round(cycles),
         total_cycles=round(elsewhere + cycles),
-        memory_bytes=CACHED_EXPERTS * size,
+        memory_bytes=machine.ring_bytes,
     )
 
 

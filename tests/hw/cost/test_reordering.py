@@ -1,22 +1,38 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3vit.hw.cost.reordering import cache_misses, compare_reordering, random_choices
+from m3vit.hw.cost.reordering import (
+    cache_misses,
+    cached_experts,
+    compare_reordering,
+    random_choices,
+)
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.layout.sizes import expert_bytes
-from m3vit.hw.machine import machine_preset
+from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.hw.presets import model_preset
 
-ZCU104 = machine_preset("zcu104")
+ZCU104, MINI = machine_preset("zcu104"), machine_preset("mini")
 
 
-@given(st.lists(st.integers(0, 6), max_size=80), st.integers(1, 4))
-def test_a_use_misses_unless_among_the_last_distinct_ones(uses: list[int], capacity: int) -> None:
-    for index, missed in enumerate(cache_misses(uses, capacity)):
-        recent = list(dict.fromkeys(reversed(uses[:index])))[:capacity]
-        assert missed == (uses[index] not in recent)
+@given(st.lists(st.integers(0, 6), max_size=80), st.integers(0, 4))
+def test_a_use_misses_unless_among_the_last_fetched_ones(uses: list[int], capacity: int) -> None:
+    fetched: list[int] = []
+    for expert, missed in zip(uses, cache_misses(uses, capacity), strict=True):
+        assert missed == (expert not in fetched[max(0, len(fetched) - capacity) :])
+        fetched += [expert] * missed
+
+
+@pytest.mark.parametrize(
+    "machine, width, kept", [(ZCU104, 192, 7), (ZCU104, 384, 1), (ZCU104, 32, 15), (MINI, 192, 0)]
+)
+def test_the_ring_keeps_whole_experts(machine: MachineConfig, width: int, kept: int) -> None:
+    config = replace(model_preset("tiny-cityscapes-k2"), width=width, heads=1, expert_ratio=1)
+    assert cached_experts(config, machine) == kept
 
 
 def test_small_refetches_its_experts_some_four_thousand_times_a_block() -> None:
