@@ -35,6 +35,7 @@ VERBS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "validate": ("m3vit.host.verbs.validate", "a folder of images, OK or NOK against golden"),
         "power": ("m3vit.host.verbs.power", "a board's rails while it runs, energy an image"),
         "verify": ("m3vit.host.verbs.verify", "a device against the reference, layer by layer"),
+        "reordering": ("m3vit.host.verbs.reordering", "experts reordered against token by token"),
         "notebooks": (
             "m3vit.host.verbs.notebooks",
             "run the notebooks headless, pictures as files",

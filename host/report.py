@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from m3vit.host.devices.device import DeviceRun
 from m3vit.host.runtime import Prediction
+from m3vit.hw.commands.order import is_token_order
 from m3vit.hw.cost import CycleReport, estimate_cycles
+from m3vit.hw.cost.reordering import estimate_token_order
 from m3vit.hw.package import Package
 from m3vit.hw.record_table import render_table
 from m3vit.hw.records import Evidence, Figure, ResultRecord, figure
@@ -36,6 +40,9 @@ def digest_of_outputs(prediction: Prediction) -> str:
 
 def modelled(package: Package, plans: Mapping[int, RoutingPlan]) -> CycleReport:
     """Cycles and bytes of the package's machine with this routing."""
+    if plans and is_token_order(package.commands):
+        choices = np.stack([plans[block].per_token()[0] for block in sorted(plans)])
+        return estimate_token_order(package.config, package.machine, choices)
     counts = [plans[block].counts.tolist() for block in sorted(plans)]
     return estimate_cycles(package.config, package.machine, counts or None)
 

@@ -84,6 +84,7 @@ FIGURES: Mapping[str, FigureKind] = MappingProxyType(
         "experts_used": FigureKind(
             unit="experts in each block", legal=_is_counts, expected="a list of whole numbers"
         ),
+        "experts_fetched": _count("experts read from memory"),
         "dram_bytes_by_kind": _by_name("B"),
         "energy_mj": _number("mJ"),
         "memory_bytes": _count("B held at most"),

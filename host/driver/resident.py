@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from m3vit.host.driver.platform import Buffer
+from m3vit.hw.commands.order import is_token_order
 from m3vit.hw.commands.word import encode
-from m3vit.hw.cost import estimate_cycles
+from m3vit.hw.cost import CycleReport, estimate_cycles
+from m3vit.hw.cost.reordering import estimate_token_order
 from m3vit.hw.errors import DeviceError
 from m3vit.hw.formats import Int8, Int16, UInt8
 from m3vit.hw.layout.sizes import aligned
@@ -73,7 +75,7 @@ class Resident:
             list_offset=sizes.weights,
             slots=tuple(room),
             idle=room,
-            expected_s=1e-3 * estimate_cycles(package.config, package.machine).latency_ms,
+            expected_s=1e-3 * _expected(package).latency_ms,
         )
         resident._copy()
         return resident
@@ -128,6 +130,13 @@ class Resident:
         self.static.free()
         for slot in self.slots:
             slot.free()
+
+
+def _expected(package: Package) -> CycleReport:
+    """What one image takes; token by token that depends on the routing, here a random one."""
+    if is_token_order(package.commands):
+        return estimate_token_order(package.config, package.machine)
+    return estimate_cycles(package.config, package.machine)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,11 @@ def is_routed(command: Command) -> bool:
     return command.op is Op.EXPERTS and not command.flags & Flag.IDENTITY
 
 
+def is_token_order(commands: Iterable[Command]) -> bool:
+    """Whether any experts run token by token."""
+    return any(is_routed(one) and not one.flags & Flag.REORDER for one in commands)
+
+
 def in_token_order(commands: Iterable[Command]) -> tuple[Command, ...]:
     """``commands`` without reordering: nothing is fetched before the plan is known."""
     off = ~(Flag.REORDER | Flag.SPECULATE)

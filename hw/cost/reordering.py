@@ -7,9 +7,10 @@ machine's token order, ``m3vit.rtl.token_order``, does exactly this).  Attention
 are the same on both sides.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost.assumptions import Assumptions
 from m3vit.hw.cost.cycles import estimate_cycles
 from m3vit.hw.cost.engine import bytes_per_cycle
-from m3vit.hw.cost.report import CycleReport
+from m3vit.hw.cost.report import CycleReport, PhaseCycles
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.layout.sizes import aligned, expert_bytes
 from m3vit.hw.machine import MachineConfig
@@ -89,30 +90,36 @@ def cache_misses(experts: Iterable[int], capacity: int) -> Iterator[bool]:
         yield missed
 
 
-def in_token_order(layer: Choices) -> list[int]:
+def uses_of(layer: Choices) -> list[int]:
     """Experts of one block [T, K] as they are used: token by token, ascending within a token."""
     uses: list[int] = np.sort(layer, axis=-1).ravel().tolist()
     return uses
 
 
-def _use_cycles(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> int:
-    """One token over one expert: a single pair a pass, bound by the refill of the tiles."""
+def _use(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> tuple[int, int]:
+    """Passes and cycles of one token over one expert: single pairs, bound by the refill of tiles.
+
+    The second layer's last tiles wait for the first layer's last result.
+    """
 
     def passes(inner: int, outputs: int) -> int:
         return -(-inner // machine.rows) * -(-outputs // machine.panel)
 
     width, hidden = config.width, config.expert_hidden
     both = passes(width, hidden) + passes(hidden, width)
-    return both * max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
+    shortest = max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
+    return both, both * shortest + assumptions.result_latency
 
 
-def _layer_cycles(misses: list[bool], load: float, compute: float) -> float:
-    """A load may begin when the use before the last has ended (two slots), one at a time."""
+def _layer_cycles(misses: list[bool], load: float, latency: float, compute: float) -> float:
+    """A load may begin when the use before the last has ended (two lists), one at a time."""
     channel, ended, before = 0.0, 0.0, 0.0
     for missed in misses:
+        arrival = before
         if missed:
-            channel = max(channel, before) + load
-        before, ended = ended, max(ended, channel) + compute
+            channel = max(channel, before + latency) + load
+            arrival = channel
+        before, ended = ended, max(ended, arrival) + compute
     return ended
 
 
@@ -121,28 +128,76 @@ def _counts(config: ModelConfig, choices: Choices) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-def _token_by_token(
+def _checked(config: ModelConfig, choices: Choices | None) -> Choices:
+    if not config.moe_blocks:
+        raise ConfigurationError(f"{config.name} has no experts, so there is nothing to reorder")
+    routed = random_choices(config) if choices is None else choices
+    expected = (len(config.moe_blocks), config.tokens, config.top_k)
+    if routed.shape != expected:
+        raise ConfigurationError(f"choices have the shape {routed.shape}, expected {expected}")
+    return routed
+
+
+def fetches(config: ModelConfig, machine: MachineConfig, choices: Choices) -> int:
+    """Experts fetched token by token, over all blocks."""
+    capacity = cached_experts(config, machine)
+    return sum(sum(cache_misses(uses_of(layer), capacity)) for layer in choices)
+
+
+def estimate_token_order(
     config: ModelConfig,
     machine: MachineConfig,
-    choices: Choices,
-    assumptions: Assumptions,
-    reordered: CycleReport,
-) -> ExpertTraffic:
-    size, capacity = _streamed(config, machine), cached_experts(config, machine)
-    load = size / bytes_per_cycle(machine)
-    compute = _use_cycles(config, machine, assumptions)
-    fetches, cycles = 0, 0.0
-    for layer in choices:
-        misses = list(cache_misses(in_token_order(layer), capacity))
-        fetches += sum(misses)
-        cycles += _layer_cycles(misses, load, compute) + assumptions.result_latency
-    elsewhere = reordered.total - reordered.by_phase()["experts"].cycles
+    choices: Choices | None = None,
+    assumptions: Assumptions | None = None,
+) -> CycleReport:
+    """As :func:`estimate_cycles`, with experts token by token, on ``choices`` or random routing.
+
+    Raises:
+        ConfigurationError: the model has no experts, or the choices have another shape.
+    """
+    routed, assumed = _checked(config, choices), assumptions or Assumptions()
+    report = estimate_cycles(config, machine, _counts(config, routed), assumed)
+    load = _streamed(config, machine) / bytes_per_cycle(machine)
+    capacity = cached_experts(config, machine)
+    passes, compute = _use(config, machine, assumed)
+    layers = iter(routed)
+    phases = []
+    for part in report.phases:
+        if part.phase == "experts":
+            uses = uses_of(next(layers))
+            misses = list(cache_misses(uses, capacity))
+            cycles = _layer_cycles(misses, load, assumed.dram_latency, compute)
+            part = replace(part, cycles=cycles, busy=passes * len(uses))
+        phases.append(part)
+    return _replaced(report, phases, fetches(config, machine, routed) * _streamed(config, machine))
+
+
+def _replaced(report: CycleReport, phases: list[PhaseCycles], expert_bytes: int) -> CycleReport:
+    """The report with other experts; what their array waits for is mostly their weights."""
+    experts = report.by_phase()["experts"]
+    cycles, busy = (
+        sum(getattr(part, name) for part in phases if part.phase == "experts")
+        for name in ("cycles", "busy")
+    )
+    waits = (cycles - busy) - (experts.cycles - experts.busy)
+    return replace(
+        report,
+        total=math.ceil(sum(part.cycles for part in phases)),
+        busy=report.busy - experts.busy + busy,
+        lost={**report.lost, "dram": report.lost["dram"] + waits},
+        phases=tuple(phases),
+        dram_bytes={**report.dram_bytes, "experts": expert_bytes},
+        wasted_bytes=0,
+    )
+
+
+def _traffic(report: CycleReport, fetched: int, machine: MachineConfig) -> ExpertTraffic:
     return ExpertTraffic(
-        fetches=fetches,
-        dram_bytes=fetches * size,
-        total_dram_bytes=fetches * size + reordered.dram_total - reordered.dram_bytes["experts"],
-        expert_cycles=round(cycles),
-        total_cycles=round(elsewhere + cycles),
+        fetches=fetched,
+        dram_bytes=report.dram_bytes["experts"],
+        total_dram_bytes=report.dram_total,
+        expert_cycles=round(report.by_phase()["experts"].cycles),
+        total_cycles=report.total,
         memory_bytes=machine.ring_bytes,
     )
 
@@ -158,23 +213,10 @@ def compare_reordering(
     Raises:
         ConfigurationError: the model has no experts, or the choices have another shape.
     """
-    if not config.moe_blocks:
-        raise ConfigurationError(f"{config.name} has no experts, so there is nothing to reorder")
-    routed = random_choices(config) if choices is None else choices
-    expected = (len(config.moe_blocks), config.tokens, config.top_k)
-    if routed.shape != expected:
-        raise ConfigurationError(f"choices have the shape {routed.shape}, expected {expected}")
-    assumed = assumptions or Assumptions()
-    report = estimate_cycles(config, machine, _counts(config, routed), assumed)
-    reordered = ExpertTraffic(
-        fetches=sum(report.experts_used),
-        dram_bytes=report.dram_bytes["experts"],
-        total_dram_bytes=report.dram_total,
-        expert_cycles=round(report.by_phase()["experts"].cycles),
-        total_cycles=report.total,
-        memory_bytes=machine.ring_bytes,
-    )
+    routed = _checked(config, choices)
+    ordered = estimate_cycles(config, machine, _counts(config, routed), assumptions)
+    tokens = estimate_token_order(config, machine, routed, assumptions)
     return ReorderingComparison(
-        reordered=reordered,
-        token_by_token=_token_by_token(config, machine, routed, assumed, report),
+        reordered=_traffic(ordered, sum(ordered.experts_used), machine),
+        token_by_token=_traffic(tokens, fetches(config, machine, routed), machine),
     )
