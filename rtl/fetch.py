@@ -35,7 +35,7 @@ class Fetch(Component):
     ``task``; regions ``valid``, ``ready``, ``address``, ``lines`` of 64 bytes, ``rows``: they are
     the DMA unit's.  ``plans``: plans completed since the start, ``live``: experts of the last one.
     ``decided``: plans that ``early`` has followed.  ``loaded`` and ``dropped`` count experts.
-    Without reordering each ``expert`` is fetched by ``want``, until ``last`` (see TokenOrder).
+    Without reordering an ``expert`` is fetched at ``want``, until ``last`` (see TokenOrder).
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -208,7 +208,7 @@ class Fetch(Component):
         with m.State("WANTED"):
             self._at(m, fields["weights"])
             m.d.sync += self.number.eq(self.expert)
-            m.d.comb += self.taken.eq(self.want)
+            m.d.comb += self.taken.eq(1)
             with m.If(self.want):
                 m.next = "STRIDE"
             with m.Elif(self.last):

@@ -26,10 +26,10 @@ SLOTS = CACHE_LIMIT + 1
 class TokenOrder(Component):
     """``start`` with ``tokens``, the ring's next word ``pointer`` and the ``words`` of an expert.
 
-    Ports: ``ra`` to the plan's ``read``; ``want`` an ``expert`` fetched, until ``taken``; a list of
-    ``token`` with ``weight`` by ``give``, which ExpertLists answers with ``listed``; its ``held``,
-    ``filling``, ``offered`` and ``buffer``; ``place`` of the offered list's expert in the ring, or
-    of the word behind all; ``walking`` while lists are to come, ``last`` when there are no more.
+    Ports: ``ra`` to the plan's ``read``; ``want`` an ``expert`` fetched, or ``last`` of them has
+    been, until ``taken``; a list of ``token`` with ``weight`` by ``give``, which ExpertLists
+    answers with ``listed``; its ``held``, ``filling``, ``offered`` and ``buffer``; ``place`` of the
+    offered list's expert in the ring, or of the word behind all; ``walking`` while lists come.
     ``active`` until all of the ring is given back: meanwhile nothing from ``floor`` on may be
     overwritten, and what lies in front of ``release_to`` is not used any more.
 
@@ -119,12 +119,13 @@ class TokenOrder(Component):
                 m.next = "ROOM"
         with m.State("ROOM"):
             m.d.sync += [self.base.eq(self.floor), self.index.eq(0)]
-            with m.If(~self.found):
+            with m.If(~self.found & (self.token == self.tokens - 1)):
+                m.d.comb += self.last.eq(1)
+                with m.If(self.taken):
+                    m.next = "CLOSE"
+            with m.Elif(~self.found):
                 m.d.sync += self.token.eq(self.token + 1)
                 m.next = "READ"
-                with m.If(self.token == self.tokens - 1):
-                    m.d.comb += self.last.eq(1)
-                    m.next = "CLOSE"
             with m.Elif(self.held != BUFFERS):
                 m.next = "LOOK"
 

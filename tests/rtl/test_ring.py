@@ -147,6 +147,38 @@ def test_a_ring_without_releases_fills_and_stops() -> None:
     simulator.run()
 
 
+def test_what_is_kept_is_not_released() -> None:
+    """Behind the floor nothing is given back, until it moves; older releases change nothing."""
+    dut = Ring(SHAPES["three quarters of a beat"])
+
+    async def release(ctx: Any, to: int) -> None:
+        ctx.set(dut.release, 1)
+        ctx.set(dut.release_to, to)
+        await ctx.tick()
+        ctx.set(dut.release, 0)
+        await ctx.tick().repeat(4 * dut.depth)
+
+    async def fill(ctx: Any) -> None:
+        ctx.set(dut.beats.valid, 1)
+        await ctx.tick().repeat(4 * dut.depth)
+        ctx.set(dut.kept, 1)
+        ctx.set(dut.floor, 5)
+        for to, given in ((8, 0), (3, 3), (8, 3), (5, 5), (4, 5), (6, 5)):
+            await release(ctx, to)
+            assert ctx.get(dut.head) == dut.depth + given
+        ctx.set(dut.floor, 7)
+        await release(ctx, 6)
+        assert ctx.get(dut.head) == dut.depth + 6
+        ctx.set(dut.kept, 0)
+        await release(ctx, 9)
+        assert ctx.get(dut.head) == dut.depth + 9
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(fill)
+    simulator.run()
+
+
 def test_depth_is_checked() -> None:
     with pytest.raises(ConfigurationError, match="ring_bytes must be 16 to"):
         Ring(MachineConfig(name="d", ring_bytes=1000))

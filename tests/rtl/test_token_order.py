@@ -114,7 +114,7 @@ class Around:
         await ReadOnly()
         if int(d.want.value) and int(d.taken.value):
             self.fetched.append(int(d.expert.value))
-        self.ends += int(d.last.value)
+        self.ends += int(d.last.value) & int(d.taken.value)
         self.check()
         if self.running and self.running[-1].age == 5:
             low = (int(d.list_token.value) & 31, int(d.weight.value) & 0xFFFF)
