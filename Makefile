@@ -8,7 +8,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu bench-rtl test-gpu notebooks results sim-memory lint typecheck clean
+.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu bench-rtl bench-reordering test-gpu notebooks results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ test-gpu: $(STAMP) ## The kernels' tests on a CUDA device instead of the interpr
 bench-rtl: $(STAMP) ## Whole encoders on the ZCU104 machine in RTL simulation (an hour; resumable); writes results/rtl.jsonl
 	@test -f $(M3VIT_BUILD)/demo/package/manifest.json || $(BIN)/m3vit demo --out $(M3VIT_BUILD)/demo
 	@$(BIN)/python -m tests.sim.rtl.bench_rtl --package $(M3VIT_BUILD)/demo/package --profiles $(M3VIT_BUILD)/bench-rtl
+
+bench-reordering: $(STAMP) ## Experts reordered against token by token, in RTL: DRAM bytes, cycles, memory (MODELS=..., MACHINE=mini|zcu104)
+	@$(BIN)/python -m tests.sim.rtl.bench_reordering $(MODELS) $(if $(MACHINE),--machine $(MACHINE)) --packages $(M3VIT_BUILD)/bench-rtl
 
 bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
 	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl

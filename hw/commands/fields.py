@@ -43,9 +43,9 @@ class Flag(IntFlag):
     IDENTITY = 8
     """Every token to every expert, weight 1: the dense MLP."""
     SPECULATE = 16
-    """Experts are fetched in index order before the gate is known."""
+    """Experts are fetched in index order before the gate is known; needs REORDER."""
     REORDER = 32
-    """Expert by expert; clear = token by token through a cache."""
+    """Expert by expert; clear = token by token, the ring as a cache.  The same integers."""
     INTERRUPT = 64
     """Raise the interrupt when done."""
     WRITE = 128

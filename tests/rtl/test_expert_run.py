@@ -25,15 +25,32 @@ LIMIT = 6000
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """``counts``: tokens of every expert; ``early``: fetched before the plan was known."""
+    """``counts``: tokens of every expert; ``early``: fetched before the plan was known; or
+    ``uses``, token by token: where the expert lies in the ring.
+    """
 
     counts: tuple[int, ...]
     early: int = 0
     identity: bool = False
+    uses: tuple[int, ...] = ()
+
+    @property
+    def flags(self) -> Flag:
+        return Flag.IDENTITY if self.identity else Flag(0) if self.uses else Flag.REORDER
+
+    @property
+    def lists(self) -> list[tuple[int, int, int]]:
+        """Expert, tokens, place in the ring (in token order only)."""
+        if self.uses:
+            return [(len(self.counts) - 1 - use, 1, use) for use in self.uses]
+        live = [(e, n, 0) for e, n in enumerate(self.counts) if n]
+        return [] if self.identity else live
 
     @property
     def ring(self) -> list[int]:
         """Experts in the order in which they lie in the ring."""
+        if self.uses:
+            return list(range(max(self.uses) + 1))
         late = (e for e, n in enumerate(self.counts) if n and e >= self.early)
         return [*range(self.early), *late]
 
@@ -41,12 +58,14 @@ class Case:
         """What is known of every job; buffers in turn, skip behind experts without tokens."""
         live = [e for e, n in enumerate(self.counts) if n]
         before = -1
-        for number, expert in enumerate(live):
+        for number, expert in enumerate(self.uses or live):
             place = self.ring.index(expert)
             vain = place - 1 - (self.ring.index(before) if before >= 0 else -1)
+            vain = 0 if self.uses else vain
             at = pointer + WORDS * place
+            routed = 1 if self.uses else self.counts[expert]
             common = {
-                "tokens": TOKENS if self.identity else self.counts[expert],
+                "tokens": TOKENS if self.identity else routed,
                 "gather": int(not self.identity),
                 **({} if self.identity else {"buffer": number % 2}),
             }
@@ -92,10 +111,10 @@ class Lists:
     """Builds lists one by one as long as fewer than two are in use."""
 
     rng: random.Random
-    left: deque[tuple[int, int]]
+    left: deque[tuple[int, int, int]]
     held: int = 0
     buffer: int = 0
-    offered: deque[tuple[int, int, int]] = field(default_factory=deque)
+    offered: deque[tuple[int, int, int, int]] = field(default_factory=deque)
 
     def step(self) -> None:
         if self.left and self.held < 2 and self.rng.random() < 0.05:
@@ -110,8 +129,7 @@ class Bench:
         self.ctx, self.dut, self.case, self.rng = ctx, dut, case, rng
         number = rng.choice((0, (1 << NUMBER_BITS) - rng.randint(1, 30)))
         self.array = Array(rng, number, number)
-        live = [(e, n) for e, n in enumerate(case.counts) if n]
-        self.lists = Lists(rng, deque([] if case.identity else live))
+        self.lists = Lists(rng, deque(case.lists))
         self.pointer = rng.choice((0, (1 << RING_BITS) - 200, rng.getrandbits(RING_BITS)))
         self.wanted = deque(case.jobs(self.pointer))
         self.decides = rng.choice((0, 5, 150))
@@ -120,10 +138,9 @@ class Bench:
         self.started = self.published = self.skipped = self.cycles = 0
 
     async def begin(self) -> None:
-        flags = Flag.IDENTITY if self.case.identity else 0
         fields = {"experts": len(self.case.counts), "width": 96, "hidden": 48}
         inputs = {
-            "word": word_of(command_of(Op.EXPERTS, flags, TOKENS, **fields)),
+            "word": word_of(command_of(Op.EXPERTS, self.case.flags, TOKENS, **fields)),
             "tokens": TOKENS,
             "pointer": self.pointer,
             "panels0": PANELS[0],
@@ -140,14 +157,16 @@ class Bench:
     def _drive(self) -> None:
         mask = (1 << NUMBER_BITS) - 1
         decided = self.cycles >= self.decides
-        offered = self.lists.offered[0] if self.lists.offered else (0, 0, 0)
+        offered = self.lists.offered[0] if self.lists.offered else (0, 0, 0, 0)
+        place = offered[2] if self.lists.offered else len(self.case.ring)
         values = {
             "decided": decided,
             "early": self.case.early if decided else self.rng.getrandbits(9),
             "list_valid": bool(self.lists.offered),
             "list_expert": offered[0],
             "list_count": offered[1],
-            "list_buffer": offered[2],
+            "list_buffer": offered[3],
+            "list_place": (self.pointer + WORDS * place) % (1 << RING_BITS),
             "lists_exhausted": not self.lists.offered and not self.lists.left,
             "made": self.array.made & mask,
             "retired": self.array.retired & mask,
@@ -209,14 +228,16 @@ class Bench:
         assert not self.wanted and not self.reading and self.lists.held == 0
         assert self.started == self.published == int(not case.identity)
         last_live = max(e for e, n in enumerate(case.counts) if n)
-        vain = not case.identity and case.ring[-1] > last_live
+        vain = not case.identity and not case.uses and case.ring[-1] > last_live
         assert self.skipped == int(vain)
         after = self.pointer + WORDS * len(case.ring)
         assert self.ctx.get(self.dut.after) == after % (1 << RING_BITS)
 
 
 def cases(rng: random.Random) -> Iterator[Case]:
-    """One live expert or all, the first or the last, none fetched in vain or all but one."""
+    """One live expert or all, the first or the last, none fetched in vain or all but one; dense
+    chunks; token by token.
+    """
     most = 9
     for count in ((0,) * 8 + (7,), (50,) + (0,) * 8, (0, 0, 1, 0, 0), (3,), (5,) * most):
         for early in sorted({0, 1, len(count) // 2, len(count)}):
@@ -227,6 +248,9 @@ def cases(rng: random.Random) -> Iterator[Case]:
         yield Case(counts=tuple(counts), early=rng.randint(0, len(counts)))
     for chunks in (1, 2, 5):
         yield Case(counts=(TOKENS,) * chunks, identity=True)
+    for uses in (1, 2, 30):
+        places = tuple(rng.randrange(most) for _ in range(uses))
+        yield Case(counts=(1,) * most, uses=places)
 
 
 def test_expert_run() -> None:
