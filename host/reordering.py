@@ -13,6 +13,7 @@ from m3vit.host.exactness import same_integers
 from m3vit.host.report import modelled
 from m3vit.hw.commands.fields import Flag, Op
 from m3vit.hw.commands.order import in_token_order, is_routed
+from m3vit.hw.cost.reordering import cached_experts
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.formats import Int8
 from m3vit.hw.layout.sizes import expert_bytes
@@ -64,17 +65,22 @@ class Comparison:
         return (*self.counted, *self.modelled)
 
     def text(self) -> str:
-        """Side by side."""
-        device, config = self.counted[0].device, self.package.config
-        header = [f"{config.name}, {self.task}", *(f"{w}, {device}" for w in WAYS), "ratio"]
-        header += [f"{way}, model" for way in WAYS]
-        rows = [[title, *self._row(name, unit, digits)] for title, name, unit, digits in _ROWS]
-        size = expert_bytes(self.package.machine, config.width, config.expert_hidden)
+        """Side by side, each column under its evidence."""
+        machine, config = self.package.machine, self.package.config
+        kinds = [one.figures["cycles"].evidence.value for one in self.records]
+        header = [f"{config.name}, {self.task}, {machine.name}", *WAYS, "ratio", *WAYS]
+        kept = str(cached_experts(config, machine))
+        rows = [
+            ["", *kinds[:2], "", *kinds[2:]],
+            *([title, *self._row(name, unit, digits)] for title, name, unit, digits in _ROWS),
+            ["whole experts kept in it", "0", kept, "", "0", kept],
+        ]
+        size = expert_bytes(machine, config.width, config.expert_hidden) / 1024
         return (
             f"{text_table([header, *rows], [False] + [True] * 5)}\n"
-            "same integers; experts pass through the same ring: expert by expert each follows the "
-            f"one before,\ntoken by token it keeps whole ones of {size / 1024:.1f} KiB; all "
-            f"{config.experts} experts of a block take {config.experts * size / 1024:.0f} KiB"
+            "(equal integers, compared with the reference's; the memory is the weight ring, the "
+            f"same both ways: an\nexpert has {size:.1f} KiB, the {config.experts} of a block "
+            f"{config.experts * size:.0f} KiB)"
         )
 
     def _row(self, name: str, unit: float, digits: int) -> list[str]:

@@ -54,6 +54,7 @@ from m3vit.rtl.run_control import RunControl
 from m3vit.rtl.scores import Scores
 from m3vit.rtl.softmax import Softmax
 from m3vit.rtl.synthesis import synthesise
+from m3vit.rtl.token_order import TokenOrder
 from m3vit.rtl.value_sums import ValueSums
 from m3vit.rtl.weigh import Weigh
 
@@ -160,6 +161,7 @@ BLOCKS: Mapping[str, Block] = MappingProxyType(
         "progress": Block(make=lambda m: Progress()),
         "plan": Block(make=lambda m: PlanStore(**_limits(m))),
         "lists": Block(make=lambda m: ExpertLists(**_limits(m))),
+        "token_order": Block(make=TokenOrder),
         "registers": Block(make=Registers),
         "counters": Block(make=lambda m: Counters()),
         "axi_read": Block(
