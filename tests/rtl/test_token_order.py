@@ -153,7 +153,7 @@ async def uses_are_those_of_a_cache(dut: Any) -> None:
     await start(dut)
     await play(dut, {"pair": [0], "free": [0], "ready": [0], "taken": [0]}, [])
     for kind, tokens, words in ((0, 32, 200), (2, 9, 900), (1, 7, 20), (0, 32, 20), (0, 5, 1500)):
-        top_k = rng.randint(1, MACHINE.max_top_k)
+        top_k = MACHINE.max_top_k if words < DEPTH // CACHE_LIMIT else rng.randint(1, 3)
         chosen = choices(kind, tokens, MACHINE.max_experts, top_k, numbers)
         weights = numbers.integers(0, 65536, chosen.shape)
         records = [entry(c, w, 6) for c, w in zip(chosen, weights, strict=True)]

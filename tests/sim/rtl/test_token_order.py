@@ -112,3 +112,18 @@ def test_one_expert_is_fetched_once(simulator: RtlSimulator, tmp_path: Path) -> 
     run = simulator.run(tiles, 1, trace=True, limit=LIMIT)
     require_equal(other, run, tiles, 1)
     assert run.counters["EXPERTS_LOADED"] == CHUNKS + 1
+
+
+def test_saturated_sums_are_the_same(simulator: RtlSimulator, tmp_path: Path) -> None:
+    """A token's experts are added in the same order either way."""
+    model = random_model(replace(MICRO, top_k=4), 4)
+    rng = np.random.default_rng(4)
+    edges = rng.choice((-32768, 32767), model.position.shape).astype(model.position.dtype)
+    package, other = both(replace(model, position=edges), tmp_path)
+    tiles, counts = image(model.config, 2), []
+    for which in (package, other):
+        simulator.load(which)
+        run = simulator.run(tiles, 0, trace=True, limit=LIMIT)
+        require_equal(which, run, tiles, 0)
+        counts.append(run.counters["SATURATIONS"])
+    assert counts[0] == counts[1] > 100
