@@ -22,7 +22,7 @@ from m3vit.hw.cost.cycles import estimate_cycles
 from m3vit.hw.cost.engine import bytes_per_cycle
 from m3vit.hw.cost.report import CycleReport, PhaseCycles
 from m3vit.hw.errors import ConfigurationError
-from m3vit.hw.layout.sizes import aligned, expert_bytes
+from m3vit.hw.layout.sizes import aligned, expert_bytes, linear_bytes
 from m3vit.hw.machine import MachineConfig
 
 CACHE_LIMIT = 15
@@ -97,18 +97,18 @@ def uses_of(layer: Choices) -> list[int]:
 
 
 def _use(config: ModelConfig, machine: MachineConfig, assumptions: Assumptions) -> tuple[int, int]:
-    """Passes and cycles of one token over one expert: single pairs, bound by the refill of tiles.
+    """Passes and cycles of one token over one expert: a pass takes as long as its tile's load.
 
     The second layer's last tiles wait for the first layer's last result.
     """
-
-    def passes(inner: int, outputs: int) -> int:
-        return -(-inner // machine.rows) * -(-outputs // machine.panel)
-
-    width, hidden = config.width, config.expert_hidden
-    both = passes(width, hidden) + passes(hidden, width)
-    shortest = max(1 + assumptions.tile_refill_cycles, assumptions.accumulator_revisit)
-    return both, both * shortest + assumptions.result_latency
+    passes, words = 0, 0
+    for inner, outputs in (
+        (config.width, config.expert_hidden),
+        (config.expert_hidden, config.width),
+    ):
+        passes += -(-inner // machine.rows) * -(-outputs // machine.panel)
+        words += linear_bytes(machine, inner, outputs) // machine.word_bytes
+    return passes, words + assumptions.result_latency
 
 
 def _layer_cycles(misses: list[bool], load: float, latency: float, compute: float) -> float:
