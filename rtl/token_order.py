@@ -7,7 +7,7 @@ the oldest one gives way.  This is what computation reordering is compared with.
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -83,7 +83,12 @@ class TokenOrder(Component):
         m.d.comb += [self.ra.eq(self.token), self.table.wd.eq(self.expert)]
         with m.FSM() as fsm:
             idle, close = fsm.ongoing("IDLE"), fsm.ongoing("CLOSE")
-            m.d.comb += [self.active.eq(~idle), self.walking.eq(~idle & ~close)]
+            m.d.comb += [
+                self.active.eq(~idle),
+                self.walking.eq(~idle & ~close),
+                self.want.eq(fsm.ongoing("FETCH")),
+                self.give.eq(fsm.ongoing("GIVE")),
+            ]
             with m.State("IDLE"):
                 m.d.sync += [self.floor.eq(self.pointer), self.used.eq(0), self.count.eq(0)]
                 m.d.sync += [self.token.eq(0), self.delay.eq(0)]
@@ -132,7 +137,11 @@ class TokenOrder(Component):
     def _look(self, m: Module) -> None:
         """Among the cached experts, the oldest first; behind them is the place of a new one."""
         at, newest = self._slot(self.index), self._slot(self.count)
-        m.d.comb += [self.table.ra0.eq(at), self.table.wa.eq(newest)]
+        m.d.comb += [
+            self.table.ra0.eq(at),
+            self.table.wa.eq(newest),
+            self.table.we.eq(self.want & self.taken),
+        ]
         with m.State("LOOK"):
             m.next = "COMPARE"
         with m.State("COMPARE"):
@@ -144,7 +153,6 @@ class TokenOrder(Component):
                 m.d.sync += [self.index.eq(self.index + 1), self.base.eq(self.base + self.words)]
                 m.next = "LOOK"
         with m.State("FETCH"):
-            m.d.comb += [self.want.eq(1), self.table.we.eq(self.taken)]
             with m.If(self.taken):
                 m.d.sync += [self.count.eq(self.count + 1), self.used.eq(self.used + self.words)]
                 m.next = "GIVE"
@@ -159,7 +167,6 @@ class TokenOrder(Component):
         One that is larger than the ring gives way itself: its passes follow its weights.
         """
         with m.State("GIVE"):
-            m.d.comb += self.give.eq(1)
             m.next = "LISTED"
         with m.State("LISTED"):
             with m.If(self.listed):
@@ -178,14 +185,18 @@ class TokenOrder(Component):
 
     def _places(self, m: Module) -> None:
         """Of the lists' experts; the oldest list's may have given way while it computes."""
-        places = Array(Signal(RING_BITS, name=f"place{number}") for number in range(BUFFERS))
-        with m.If(self.give):
-            m.d.sync += places[self.filling].eq(self.base)
+        first, second = (Signal(RING_BITS, name=f"place{number}") for number in range(BUFFERS))
+        with m.If(self.give & self.filling):
+            m.d.sync += second.eq(self.base)
+        with m.Elif(self.give):
+            m.d.sync += first.eq(self.base)
         oldest, ahead = Signal(RING_BITS), Signal(RING_BITS)
         both = self.held == BUFFERS
         m.d.comb += [
-            oldest.eq(places[Mux(both, self.filling, ~self.filling)]),
+            oldest.eq(Mux(self.filling == both, second, first)),
             ahead.eq(oldest - self.floor),
-            self.place.eq(Mux(self.offered, places[self.buffer], self.floor + self.used)),
+            self.place.eq(
+                Mux(self.offered, Mux(self.buffer, second, first), self.floor + self.used)
+            ),
         ]
         m.d.sync += self.release_to.eq(Mux((self.held != 0) & ahead[-1], oldest, self.floor))

@@ -25,6 +25,7 @@ from tests.rtl.test_lists import choices, entry
 MACHINE = replace(machine_preset("mini"), max_tokens=32, max_experts=40)
 DEPTH = MACHINE.ring_bytes // MACHINE.word_bytes
 MASK = (1 << 16) - 1
+_INPUTS = ("start", "tokens", "pointer", "words", "taken", "ready", "free", "pair", "which")
 _PLAN = ("clear", "we", "token", "entry")
 _ORDER = ("start", "tokens", "pointer", "words", "want", "expert", "taken", "place")
 _ENDS = ("walking", "last", "active", "floor", "release_to")
@@ -117,8 +118,7 @@ class Around:
         self.ends += int(d.last.value) & int(d.taken.value)
         self.check()
         if self.running and self.running[-1].age == 5:
-            low = (int(d.list_token.value) & 31, int(d.weight.value) & 0xFFFF)
-            self.running[-1].entry = low
+            self.running[-1].entry = (low(d.list_token, 5), low(d.weight, 16))
         for use in self.running:
             use.age += 1
         if free:
@@ -133,6 +133,11 @@ class Around:
         for use in self.running:
             assert (use.place - int(self.dut.release_to.value)) & MASK < 1 << 15, use
         assert (self.head - int(self.dut.floor.value)) & MASK <= DEPTH + self.words
+
+
+def low(signal: Any, bits: int) -> int:
+    """The low bits; member 1 of a pair was never written."""
+    return int(str(signal.value)[-bits:], 2)
 
 
 def cached(uses: list[int], words: int, pointer: int) -> Iterator[tuple[bool, int]]:
@@ -150,8 +155,9 @@ def cached(uses: list[int], words: int, pointer: int) -> Iterator[tuple[bool, in
 async def uses_are_those_of_a_cache(dut: Any) -> None:
     """Experts of every size, one larger than the ring; a routing each, one behind the other."""
     rng, numbers = random.Random(bench_settings()["seed"]), np.random.default_rng(21)
+    for name in (*_PLAN, *_INPUTS):
+        getattr(dut, name).value = 0
     await start(dut)
-    await play(dut, {"pair": [0], "free": [0], "ready": [0], "taken": [0]}, [])
     for kind, tokens, words in ((0, 32, 200), (2, 9, 900), (1, 7, 20), (0, 32, 20), (0, 5, 1500)):
         top_k = MACHINE.max_top_k if words < DEPTH // CACHE_LIMIT else rng.randint(1, 3)
         chosen = choices(kind, tokens, MACHINE.max_experts, top_k, numbers)
