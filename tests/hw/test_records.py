@@ -25,6 +25,7 @@ VALUES = {
     "latency_ms": NUMBER,
     "dram_bytes": COUNT,
     "experts_used": st.lists(st.integers(0, 256)),
+    "experts_fetched": COUNT,
     "dram_bytes_by_kind": BY_NAME,
     "memory_bytes": COUNT,
     "energy_mj": NUMBER,

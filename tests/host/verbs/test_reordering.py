@@ -58,7 +58,7 @@ def test_the_table_shows_both(
     assert main(["reordering", str(package.path), "--image", str(photo)]) == 0
     text = capsys.readouterr().out
     header, rule, kinds = text.splitlines()[:3]
-    assert header.split("  ")[0] == "micro, depth, small" and set(rule) == {"-", " "}
+    assert header.split("  ")[0] == "micro, segmentation, small" and set(rule) == {"-", " "}
     assert header.count("expert by expert") == header.count("token by token") == 2
     assert kinds.split() == ["rtl", "rtl", "modelled", "modelled"]
     for row in ("experts fetched", "MB of DRAM", "k cycles", "KiB on chip for experts"):
