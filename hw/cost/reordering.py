@@ -184,7 +184,7 @@ def _replaced(report: CycleReport, phases: list[PhaseCycles], expert_bytes: int)
         report,
         total=math.ceil(sum(part.cycles for part in phases)),
         busy=report.busy - experts.busy + busy,
-        lost={**report.lost, "dram": report.lost["dram"] + waits},
+        lost={**report.lost, "weights": report.lost["weights"] + waits},
         phases=tuple(phases),
         dram_bytes={**report.dram_bytes, "experts": expert_bytes},
         wasted_bytes=0,
