@@ -13,6 +13,10 @@ from m3vit.rtl.passes import TOKEN_BITS
 from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
 from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
 
+BUFFER_BITS = 2
+BUFFERS = 1 << BUFFER_BITS
+"""Tokens between the residual and the lanes: with two, reading and playing would take turns."""
+
 
 class NormServer(Component):
     """``start`` normalises ``tokens`` tokens of ``width16`` units of 16 channels; token t is read
@@ -56,15 +60,15 @@ class NormServer(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Reader into a two-token buffer, player through the lanes."""
+        """Reader into a buffer of tokens, player through the lanes."""
         m = Module()
         machine = self.machine
         self.active = Signal()
         m.d.comb += self.busy.eq(self.active)
         depth = 1 << (machine.max_width // CHANNELS - 1).bit_length()
-        self.buffer = Memory(depth=2 * depth, width=RESIDUAL_WORD, style="distributed")
+        self.buffer = Memory(depth=BUFFERS * depth, width=RESIDUAL_WORD, style="distributed")
         m.submodules.buffer = self.buffer
-        self.filled, self.side = Signal(range(3)), Signal()
+        self.filled, self.side = Signal(range(BUFFERS + 1)), Signal(BUFFER_BITS)
         played = self._play(m)
         loaded = self._read(m)
         m.d.sync += self.filled.eq(self.filled + loaded - played)
@@ -76,8 +80,8 @@ class NormServer(Component):
 
     def _read(self, m: Module) -> Value:
         """A word a cycle unless its bank is busy; ``loaded`` with a token's last word."""
-        token, word, bank = Signal(TOKEN_BITS), Signal(7), Signal()
-        free = Signal(range(3), init=2)
+        token, word, bank = Signal(TOKEN_BITS), Signal(7), Signal(BUFFER_BITS)
+        free = Signal(range(BUFFERS + 1), init=BUFFERS)
         here: Any = self.res_place
         asks = self.active & (token < self.tokens) & (token < self.published) & (free != 0)
         takes, last = asks & self.res_ready, word == self.width16 - 1
@@ -92,16 +96,17 @@ class NormServer(Component):
         with m.Elif(takes):
             m.d.sync += word.eq(Mux(last, 0, word + 1))
             with m.If(last):
-                m.d.sync += [token.eq(token + 1), bank.eq(~bank)]
+                m.d.sync += [token.eq(token + 1), bank.eq(bank + 1)]
         m.d.sync += free.eq(free - (takes & last) + self.played)
         late: Any = Cat(takes, takes & last, bank, word)
         for stage in range(ResidualStore.LATENCY):
             held = Signal(len(late), name=f"arrives{stage}")
             m.d.sync += held.eq(late)
             late = held
+        inside = self.buffer.address_bits - BUFFER_BITS
         m.d.comb += [
             self.buffer.we.eq(late[0]),
-            self.buffer.wa.eq(Cat(late[3:][: self.buffer.address_bits - 1], late[2])),
+            self.buffer.wa.eq(Cat(late[2 + BUFFER_BITS :][:inside], late[2 : 2 + BUFFER_BITS])),
             self.buffer.wd.eq(self.res_data),
         ]
         return late[1]
@@ -111,14 +116,14 @@ class NormServer(Component):
         self.played = Signal()
         word, part, on = Signal(7), Signal(range(max(2, self.parts))), Signal()
         last = on & (word == self.width16 - 1) & (part == self.parts - 1)
-        there = Mux(on, last & (self.filled == 2), self.filled != 0)
+        there = Mux(on, last & (self.filled > 1), self.filled != 0)
         begins = there & self.room
         with m.If(on):
             m.d.sync += part.eq(Mux(part == self.parts - 1, 0, part + 1))
             with m.If(part == self.parts - 1):
                 m.d.sync += word.eq(word + 1)
             with m.If(last):
-                m.d.sync += [on.eq(0), self.side.eq(~self.side)]
+                m.d.sync += [on.eq(0), self.side.eq(self.side + 1)]
         with m.If(begins):
             m.d.sync += [on.eq(1), word.eq(0), part.eq(0)]
         m.d.comb += [
@@ -126,7 +131,7 @@ class NormServer(Component):
             self.blocked.eq((self.filled != 0) & ~on & ~self.room),
             self.reserve.eq(begins),
             self.played.eq(last),
-            self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - 1], self.side)),
+            self.buffer.ra0.eq(Cat(word[: self.buffer.address_bits - BUFFER_BITS], self.side)),
         ]
         valid, first, which = Signal(), Signal(), Signal(len(part))
         m.d.sync += [valid.eq(on), first.eq(on & (word == 0) & (part == 0)), which.eq(part)]

@@ -39,7 +39,6 @@ class Assumptions:
     release_latency: int = _assume(14, "cycles", "pass begun to its words free: rtl/ring.py")
     softmax_latency: int = _assume(34, "cycles", "last score to its row's maximum: rtl/array.py")
     query_load_latency: int = _assume(10, "cycles", "QOH to the query block: rtl/query.py")
-    norm_buffer_latency: int = _assume(4, "cycles", "a token's buffer free to filled anew, less it")
     layernorm_latency: int = _assume(44, "cycles", f"{_COUNTED}: a token to XN, less its words")
     queued_passes: int = _assume(9, "passes", "given ahead of the array: QUEUE of rtl/engine.py")
     table_word_latency: int = _assume(

@@ -10,13 +10,12 @@ from m3vit.hw.layout.sizes import LAYERNORM_ENTRY_BYTES, layernorm_bytes
 def _token(engine: Engine, width: int) -> tuple[float, float]:
     """Cycles from token to token, and from the first word of one to its last in XN.
 
-    A token is read into one of two buffers while the other one plays; its statistics are taken
+    A token is read into one of four buffers while another one plays; its statistics are taken
     while it plays and its words follow them (rtl/norm_server.py, rtl/layernorm.py).
     """
     assumptions = engine.assumptions
     play, read = -(-width // engine.machine.layernorm_lanes), -(-width // UNIT)
-    period = max(play, (play + read + assumptions.norm_buffer_latency) / 2)
-    return period, 2 * play + read + assumptions.layernorm_latency
+    return max(play, read), 2 * play + read + assumptions.layernorm_latency
 
 
 def _table(engine: Engine, width: int) -> float:
