@@ -18,7 +18,7 @@ from m3vit.hw.quantised import Linear
 from m3vit.rtl.core import Core
 from m3vit.rtl.passes import AttentionJob, GemmJob, Post, Source, Wait
 from tests.rtl.bench.player import start
-from tests.rtl.bench.runner import bench_settings, run_bench
+from tests.rtl.bench.runner import bench_settings, run_bench, verilator_only
 
 UNIT = 64
 
@@ -279,6 +279,7 @@ async def attention_of_three_heads(dut: Any) -> None:
 TESTS = ("hidden_layer", "residual_layer", "attention_of_three_heads")
 
 
+@verilator_only("too large for Icarus Verilog")
 @pytest.mark.parametrize("name", ["mini"])
 def test_core_equals_golden(name: str) -> None:
     run_bench(Core(machine_preset(name)), __name__, TESTS, machine=name)

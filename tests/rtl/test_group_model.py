@@ -9,7 +9,7 @@ from cocotb.triggers import ClockCycles, ReadOnly
 from m3vit.rtl.group import Group
 from m3vit.rtl.library import convert
 from tests.rtl.bench.player import start
-from tests.rtl.bench.runner import bench_settings, run_text
+from tests.rtl.bench.runner import bench_settings, run_text, verilator_only
 
 CYCLES = 3000
 _BENCH = """
@@ -50,6 +50,7 @@ async def equal(dut: Any) -> None:
     assert int(dut.moved.value) > cycles * 0.9, "the operands do not look alive"
 
 
+@verilator_only("the models are read by Verilator only")
 @pytest.mark.parametrize(("rows", "columns"), [(8, 3), (16, 2), (32, 4)])
 def test_model_equals_the_converted_module(rows: int, columns: int) -> None:
     group = Group(rows=rows, columns=columns)

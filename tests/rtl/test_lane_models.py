@@ -12,7 +12,7 @@ from m3vit.rtl.library import convert
 from m3vit.rtl.requantise import Requantise
 from m3vit.rtl.scores import Scores
 from tests.rtl.bench.player import start
-from tests.rtl.bench.runner import bench_settings, run_text
+from tests.rtl.bench.runner import bench_settings, run_text, verilator_only
 
 CYCLES = 20_000
 _BENCH = """
@@ -48,6 +48,7 @@ async def equal(dut: Any) -> None:
     assert int(dut.moved.value) > cycles * 0.9, "the results do not look alive"
 
 
+@verilator_only("the models are read by Verilator only")
 @pytest.mark.parametrize("block", [Requantise(3), Scores(5), Gelu(2)], ids=lambda b: b.module_name)
 def test_model_equals_the_converted_module(block: Component) -> None:
     at, ports = 0, []

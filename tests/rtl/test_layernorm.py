@@ -8,7 +8,7 @@ from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.golden.layernorm import layer_norm, residual_view
 from m3vit.hw.quantised import LayerNorm as Parameters
 from m3vit.rtl.layernorm import LayerNorm
-from tests.rtl.bench.player import pack, play, start, unpack
+from tests.rtl.bench.player import pack, play, reset, start, unpack
 from tests.rtl.bench.runner import bench_settings, run_bench
 
 TOKENS = 30
@@ -85,12 +85,28 @@ async def tokens_of_several_widths(dut: object) -> None:
         np.testing.assert_array_equal(got, want)
 
 
+@cocotb.test()
+async def what_a_reset_interrupts_never_comes_out(dut: object) -> None:
+    size, widest = bench_settings()["size"], bench_settings()["max_width"]
+    chunks, late = widest // size, LayerNorm(size=size, max_width=widest).latency(widest // size)
+    await start(dut)
+    tokens = {"valid": [1] * 8 * chunks, "first": ([1] + [0] * (chunks - 1)) * 8}
+    await play(dut, tokens | {"chunks": [chunks], "units": [widest // 16]}, [])
+    await play(dut, {"valid": [0], "first": [0]}, [])
+    await reset(dut)
+    seen = await play(dut, {"valid": [0]}, ["y_valid", "y_first"], extra=2 * late)
+    assert not any(seen["y_valid"]) and not any(seen["y_first"])
+
+
+TESTS = ("tokens_of_several_widths", "what_a_reset_interrupts_never_comes_out")
+
+
 @pytest.mark.parametrize(
     "size, max_width", [(4, 64), pytest.param(16, 768, marks=pytest.mark.slow)]
 )
 def test_layernorm_equals_golden(size: int, max_width: int) -> None:
     block = LayerNorm(size=size, max_width=max_width)
-    run_bench(block, __name__, ("tokens_of_several_widths",), size=size, max_width=max_width)
+    run_bench(block, __name__, TESTS, size=size, max_width=max_width)
 
 
 def test_size_is_checked() -> None:

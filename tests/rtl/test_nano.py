@@ -21,7 +21,7 @@ from m3vit.hw.formats import Int8
 from m3vit.hw.golden.embedding import patches
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.top import Top
-from tests.rtl.bench.runner import run_bench
+from tests.rtl.bench.runner import run_bench, verilator_only
 from tests.rtl.bench.system import BUFFER, LIST, System
 from tests.support.random_models import random_image, random_model
 
@@ -229,5 +229,6 @@ TESTS = (
 )
 
 
+@verilator_only("too large for Icarus Verilog")
 def test_nano_machine() -> None:
     run_bench(Top(MACHINE), __name__, TESTS)

@@ -34,14 +34,17 @@ def unpack(words: Sequence[int], width: int, lanes: int, signed: bool = True) ->
 
 
 async def start(dut: Any) -> None:
-    """Clock, then the machine's reset: registers without reset run empty, which Icarus, where they
-    begin unknown, would show.  Inputs that the bench has not set are 0.
-    """
+    """Clock and :func:`reset`.  Inputs that the bench has not set are 0."""
     await Timer(1, "ns")  # what the bench has set is there
     for name in os.environ[INPUTS].split():
         if not getattr(dut, name).value.is_resolvable:
             getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD_NS, "ns").start()
+    await reset(dut)
+
+
+async def reset(dut: Any) -> None:
+    """As long as the machine's: what has no reset runs empty; Icarus shows what does not."""
     dut.rst.value = 1
     for _ in range(RESET_CYCLES):
         await RisingEdge(dut.clk)

