@@ -8,7 +8,7 @@ from m3vit.rtl.axi_read import TAG_BITS
 from m3vit.rtl.checks import INDEX_BITS
 
 RESET_CYCLES = 128
-"""Longer than any pipeline: registers without reset run empty."""
+"""Longer than any pipeline of the presets, LayerNorm's above all: what has no reset runs empty."""
 
 
 class RunControl(Component):

@@ -6,8 +6,10 @@ import pytest
 
 from m3vit.hw.errors import ConfigurationError
 from m3vit.hw.golden.layernorm import layer_norm, residual_view
+from m3vit.hw.machine import MACHINES, MachineConfig
 from m3vit.hw.quantised import LayerNorm as Parameters
 from m3vit.rtl.layernorm import LayerNorm
+from m3vit.rtl.run_control import RESET_CYCLES
 from tests.rtl.bench.player import pack, play, reset, start, unpack
 from tests.rtl.bench.runner import bench_settings, run_bench
 
@@ -107,6 +109,12 @@ TESTS = ("tokens_of_several_widths", "what_a_reset_interrupts_never_comes_out")
 def test_layernorm_equals_golden(size: int, max_width: int) -> None:
     block = LayerNorm(size=size, max_width=max_width)
     run_bench(block, __name__, TESTS, size=size, max_width=max_width)
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda machine: machine.name)
+def test_the_reset_outlasts_it(machine: MachineConfig) -> None:
+    block = LayerNorm(size=machine.layernorm_lanes, max_width=machine.max_width)
+    assert block.latency(block.max_chunks) < RESET_CYCLES
 
 
 def test_size_is_checked() -> None:
