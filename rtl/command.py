@@ -69,6 +69,12 @@ class Sizes:
         words = [layernorm_bytes(machine, UNIT * w) // machine.word_bytes for w in range(count)]
         return Array([Const(w, 12) for w in words])[width16]
 
+    def beats(self, words: Value) -> Value:
+        """Beats of memory of ``words``; additions, a multiplication would take a DSP."""
+        factor = self.beats_a_word
+        terms = [words << bit for bit in range(factor.bit_length()) if factor >> bit & 1]
+        return sum(terms[1:], terms[0])
+
     def aligned(self, words: Value) -> Value:
         """Rounded up to whole stream units."""
         unit = self.unit_words

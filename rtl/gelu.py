@@ -1,6 +1,6 @@
 """GELU by two loadable tables of 256 entries, golden ``gelu``."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.rtl.library import lanes, shared
@@ -29,7 +29,11 @@ endmodule
 
 
 class GeluLane(Component):
-    """``y`` = table[class][x + 128]; ``we``, ``wa``, ``wd`` load an entry.  Latency: 1 cycle."""
+    """``y`` = table[class][x + 128] for both members of a pair, which read a block RAM through its
+    two ports; ``we``, ``wa``, ``wd`` load an entry, and nothing is looked up meanwhile.
+
+    Latency: 1 cycle.
+    """
 
     LATENCY = 1
 
@@ -37,9 +41,9 @@ class GeluLane(Component):
         self.module_name = "gelu_lane"
         super().__init__(
             {
-                "x": In(8),
+                "x": In(16),
                 "kind": In(1),
-                "y": Out(8),
+                "y": Out(16),
                 "we": In(1),
                 "wa": In(9),
                 "wd": In(8),
@@ -49,13 +53,16 @@ class GeluLane(Component):
     def elaborate(self, platform: object) -> Module:
         """x + 128 is x with its top bit inverted."""
         m = Module()
-        m.submodules.table = table = Memory(depth=ENTRIES, width=8, style="distributed")
+        m.submodules.table = table = Memory(
+            depth=ENTRIES, width=8, style="block", readers=2, shared=True
+        )
+        first, second = (Cat(x[:7], ~x[7], self.kind) for x in lanes(self.x, 8))
         m.d.comb += [
             table.we.eq(self.we),
-            table.wa.eq(self.wa),
             table.wd.eq(self.wd),
-            table.ra0.eq(Cat(self.x[:7], ~self.x[7], self.kind)),
-            self.y.eq(table.rd0),
+            table.ra0.eq(Mux(self.we, self.wa, first)),
+            table.ra1.eq(second),
+            self.y.eq(Cat(table.rd0, table.rd1)),
         ]
         return m
 
@@ -86,15 +93,16 @@ class Gelu(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """One table a lane: the lanes look up side by side."""
+        """One table a column: the columns look up side by side."""
         m = Module()
-        results = []
         load = {"we": self.we, "wa": self.wa, "wd": self.wd}
-        for lane, x in enumerate(lanes(self.x, 8)):
-            y, kind = Signal(8, name=f"y{lane}"), self.kind[lane % self.columns]
-            m.submodules[f"lane{lane}"] = shared(GeluLane(), x=x, kind=kind, y=y, **load)
-            results.append(y)
-        m.d.comb += self.y.eq(Cat(*results))
+        x, y = lanes(self.x, 8), lanes(self.y, 8)
+        for lane in range(self.columns):
+            other, both = lane + self.columns, Signal(16, name=f"y{lane}")
+            m.submodules[f"lane{lane}"] = shared(
+                GeluLane(), x=Cat(x[lane], x[other]), kind=self.kind[lane], y=both, **load
+            )
+            m.d.comb += [y[lane].eq(both[:8]), y[other].eq(both[8:])]
         return m
 
     @property

@@ -125,7 +125,7 @@ class Slices(Component):
                 "level": QUEUE.bit_length(),
             }.items()
         }
-        block = Fifo(width=width, depth=QUEUE, style="block")
+        block = Fifo(width=width, depth=QUEUE)
         m.submodules[f"queue{number}"] = shared(block, w_data=word, **queue)
         full = count == _PIECES
         gives, ready = full & queue["w_ready"], getattr(self, f"data_ready{number}")
