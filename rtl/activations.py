@@ -1,6 +1,6 @@
 """XN and QOH: int8 activations in four banks of 32 channels."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
@@ -24,14 +24,17 @@ def _depth(machine: MachineConfig) -> int:
 class Activations(Component):
     """Word k (32 channels) of token t: bank k mod 4, row (k div 4) * T + t.
 
-    Ports: the array's ``bank``, ``row0``, ``row1`` with ``enable`` (never refused); another
-    reader's ``side_*``, taken when ``side_ready``; ``data0``, ``data1`` ``LATENCY`` cycles after
-    either.  Every bank has a write port, its ``write_mask`` (8 channels a bit), ``write_row`` and
-    ``write_data`` at the bank's place of the vectors; a bank that is ``reading`` (through both
-    ports of its ultra RAM) is not written, so its writer must wait.
+    Ports: the array's ``row0``, ``row1``, a cycle behind their ``bank`` and ``enable`` (never
+    refused); another reader's ``side_*``, taken when ``side_ready``; ``data0``, ``data1``
+    ``LATENCY`` cycles after the array's rows, ``SIDE_LATENCY`` after the other's.  Every bank has
+    a write port, its ``write_mask`` (8 channels a bit), ``write_row`` and ``write_data`` at the
+    bank's place of the vectors; a bank that is ``reading`` (through both ports of its ultra RAM)
+    is not written, so its writer must wait.  Who reads is known a cycle ahead: ``reading`` is a
+    register, and what follows from it has a cycle of its own.
     """
 
     LATENCY = 3
+    SIDE_LATENCY = LATENCY + 1
 
     def __init__(self, machine: MachineConfig) -> None:
         self.depth, self.row_bits = _depth(machine), row_bits(machine)
@@ -54,16 +57,20 @@ class Activations(Component):
     def elaborate(self, platform: object) -> Module:
         """Banks behind two multiplexers."""
         m = Module()
-        names = ("bank", "row0", "row1")
-        chosen = {
-            name: Mux(self.enable, getattr(self, name), getattr(self, f"side_{name}"))
-            for name in names
-        }
-        reads = self.enable | self.side_enable
-        m.d.comb += [
-            self.side_ready.eq(~self.enable),
-            self.reading.eq(Mux(reads, Const(1, BANKS) << chosen["bank"], 0)[:BANKS]),
+        array, reads = Signal(), self.enable | self.side_enable
+        bank_now = register(2, "bank_now")
+        m.d.comb += self.side_ready.eq(~self.enable)
+        following = Mux(self.enable, self.bank, self.side_bank)
+        m.d.sync += [
+            array.eq(self.enable),
+            bank_now.eq(following),
+            self.reading.eq(Mux(reads, Const(1, BANKS) << following, 0)[:BANKS]),
         ]
+        rows: list[Value] = []
+        for own, other in ((self.row0, self.side_row0), (self.row1, self.side_row1)):
+            held = register(self.row_bits, f"side_row{len(rows)}_held")
+            m.d.sync += held.eq(other)
+            rows.append(Mux(array, own, held))
         found: list[list[Value]] = [[], []]
         for index in range(BANKS):
             bank = Memory(
@@ -79,14 +86,14 @@ class Activations(Component):
             mask = self.write_mask.word_select(index, MASK_BITS)
             row = self.write_row.word_select(index, self.row_bits)
             m.d.comb += [
-                bank.ra0.eq(Mux(self.reading[index], chosen["row0"], row)),
-                bank.ra1.eq(chosen["row1"]),
+                bank.ra0.eq(Mux(self.reading[index], rows[0], row)),
+                bank.ra1.eq(rows[1]),
                 bank.wd.eq(self.write_data.word_select(index, WORD_BITS)),
                 bank.we.eq(Mux(self.reading[index], 0, mask)),
             ]
             found[0].append(bank.rd0)
             found[1].append(bank.rd1)
-        pick = delayed(m, chosen["bank"], 2, "bank")
+        pick = delayed(m, bank_now, 2, "bank")
         for member, words in enumerate(found):
             held = register(WORD_BITS, f"data{member}_held")
             m.d.sync += held.eq(Cat(*words).word_select(pick, WORD_BITS))

@@ -47,17 +47,18 @@ class AxiWrite(Component):
         m = Module()
         m.submodules.splitter = split = self.splitter
         awaited, left = Signal(range(self.outstanding + 1)), Signal(9)
-        waiting, drains = Signal(), Signal()
+        waiting, drains, sending = Signal(), Signal(), Signal()
         start = self.m_axi_awvalid & self.m_axi_awready
         beat = self.m_axi_wvalid & self.m_axi_wready
         answer = self.m_axi_bvalid & self.m_axi_bready
         allowed = (left == 0) & (awaited != self.outstanding)
         with m.If(start):
             m.d.sync += [waiting.eq(0), left.eq(split.burst_length + 1)]
+            m.d.sync += sending.eq(1)
         with m.Elif(split.burst_valid & allowed & ~self.hold):
             m.d.sync += waiting.eq(1)  # a burst once offered stays offered
         with m.If(beat):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(left - 1), sending.eq(left != 1)]
         with m.If(~self.m_axi_wvalid | self.m_axi_wready):  # a beat once offered stays as it is
             m.d.sync += drains.eq(self.hold)
         m.d.sync += awaited.eq(awaited + start - answer)
@@ -77,8 +78,8 @@ class AxiWrite(Component):
             self.m_axi_awsize.eq((self.data_bits // 8 - 1).bit_length()),
             self.m_axi_awburst.eq(BURST_INCREMENT),
             self.m_axi_awcache.eq(CACHE),
-            self.m_axi_wvalid.eq((self.data_valid | drains) & (left != 0)),
-            self.data_ready.eq(self.m_axi_wready & (left != 0) & ~drains),
+            self.m_axi_wvalid.eq((self.data_valid | drains) & sending),
+            self.data_ready.eq(self.m_axi_wready & sending & ~drains),
             self.m_axi_wdata.eq(self.data),
             self.m_axi_wstrb.eq((~drains).replicate(self.data_bits // 8)),
             self.m_axi_wlast.eq(left == 1),

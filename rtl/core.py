@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -20,7 +20,8 @@ _INNER = ("passes", "loads")
 class Core(Component):
     """Ports: ``gemm`` and ``attention`` jobs, one of them at a time, in program order; the
     engine's other ports.  ``jobs_idle``: every pass has been made; ``settled``: every result of a
-    pass made so far is visible; ``made``: its number; ``idle``: nothing is under way.
+    pass made so far is visible (both known a cycle late, lost at once); ``made``: its number;
+    ``idle``: nothing is under way.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -52,14 +53,22 @@ class Core(Component):
             if name not in _INNER:
                 self._pass_through(m, name, member)
         m.submodules.progress = progress = Progress()
-        self._start(m, self.gemm, gemm.job, attention.idle)
-        self._start(m, self.attention, attention.job, gemm.idle & ~progress.mixing)
+        rests = self._rests(m, gemm, attention)
+        self._start(m, self.gemm, gemm.job, rests.all())
+        self._start(m, self.attention, attention.job, rests.all() & ~progress.mixing)
         connect(m, attention.loads, engine.loads)
         quiet = gemm.idle & attention.idle
-        m.d.comb += [self.jobs_idle.eq(quiet), self.idle.eq(engine.idle & quiet)]
+        m.d.comb += [self.jobs_idle.eq(rests.all()), self.idle.eq(engine.idle & quiet)]
         self._merge(m, gemm, attention)
         self._progress(m, progress, gemm, attention)
         return m
+
+    def _rests(self, m: Module, gemm: Any, attention: Any) -> Signal:
+        """Nests without a job: known a cycle late, lost at once."""
+        rests = Signal(2)
+        pairs = ((gemm, self.gemm), (attention, self.attention))
+        m.d.sync += rests.eq(Cat(nest.idle & ~(job.valid & job.ready) for nest, job in pairs))
+        return rests
 
     def _pass_through(self, m: Module, name: str, member: Any) -> None:
         inner, outer = getattr(self.engine, name), getattr(self, name)
@@ -72,7 +81,9 @@ class Core(Component):
 
     @staticmethod
     def _start(m: Module, outer: Any, inner: Any, alone: Value) -> None:
-        """A job starts when the other nest has given all its passes: numbers follow the program."""
+        """A job starts when both nests have given all their passes and these have been noted:
+        numbers follow the program.
+        """
         m.d.comb += [
             Value.cast(inner.payload).eq(Value.cast(outer.payload)),
             inner.valid.eq(outer.valid & alone),
@@ -102,13 +113,15 @@ class Core(Component):
         self.numbered = Signal()
         m.d.comb += self.numbered.eq(passes.valid & passes.ready & counted)
         m.d.sync += number.eq(number + self.numbered)
-        m.d.comb += self.made.eq(number - 1)
-        m.d.comb += self.settled.eq(self.engine.retired == self.made)
+        m.d.sync += self.made.eq(self.made + self.numbered)
+        m.d.sync += self.settled.eq((self.engine.retired == self.made) & ~self.numbered)
 
     def _progress(self, m: Module, progress: Progress, gemm: Any, attention: Any) -> None:
         p: Any = self.engine.passes.payload
-        m.d.comb += [progress.enable.eq(self.numbered), progress.retired.eq(self.engine.retired)]
-        m.d.comb += [getattr(progress.given, name).eq(getattr(p, name)) for name in Given.members]
+        m.d.comb += progress.retired.eq(self.engine.retired)
+        # a cycle late, as the start of the next job is
+        m.d.sync += progress.enable.eq(self.numbered)
+        m.d.sync += [getattr(progress.given, name).eq(getattr(p, name)) for name in Given.members]
         m.d.comb += attention.keys.eq(progress.keys)
         for nest in (gemm, attention):
             m.d.comb += Value.cast(nest.early).eq(Value.cast(progress.early))

@@ -72,7 +72,6 @@ class Dma(Component):
                 "xn_valid": Out(1),
                 "xn_room": In(1),
                 "res_write": Out(1),
-                "res_write_ready": In(1),
                 "res_write_data": Out(RESIDUAL_WORD),
                 "plan_token": Out(len(self.plan.token)),
                 "plan_entry": In(len(self.plan.entry)),
@@ -103,7 +102,6 @@ class Dma(Component):
             self.in_row.eq(block.row),
             block.xn_room.eq(self.xn_room),
             self.res_write.eq(block.res_write),
-            block.res_ready.eq(self.res_write_ready),
             self.res_write_data.eq(block.res_data),
         ]
         for name in ("start", "tokens", "units", "word", "valid"):

@@ -48,7 +48,6 @@ class DmaIn(Component):
                 "xn_valid": Out(1),
                 "xn_room": In(1),
                 "res_write": Out(1),
-                "res_ready": In(1),
                 "res_data": Out(RESIDUAL_WORD),
             }
         )
@@ -60,21 +59,25 @@ class DmaIn(Component):
         self.to_xn, self.narrow = Signal(), Signal()
         self._command(m)
         held, left = Signal(8 * BEAT_BYTES, reset_less=True), Signal(3)
+        # the beat behind: one of the next command's rows may wait here until it starts
+        following, waits = Signal(8 * BEAT_BYTES, reset_less=True), Signal()
         valid, final = Signal(), Signal()
         piece = register(_PIECE, "piece")
         takes, stored, opens = Signal(), Signal(), Signal()
         half = _PIECE // 2
         m.d.comb += [
-            stored.eq(Mux(self.to_xn, self.xn_room, self.res_ready)),
+            stored.eq(~self.to_xn | self.xn_room),
             takes.eq(walk.valid & (left != 0) & (~valid | stored)),
             walk.next.eq(takes),
             opens.eq((left == 0) | ((left == 1) & takes & ~walk.end)),
-            self.beats.ready.eq(walk.valid & opens),
-            self.xn_valid.eq(valid & self.to_xn & stored),
+            self.beats.ready.eq(~waits),
+            self.xn_valid.eq(valid & self.to_xn & self.xn_room),
             self.res_write.eq(valid & ~self.to_xn),
         ]
-        with m.If(self.beats.valid & self.beats.ready):
-            m.d.sync += [held.eq(self.beats.payload), left.eq(Mux(self.narrow, 4, 2))]
+        with m.If(self.beats.ready):
+            m.d.sync += [following.eq(self.beats.payload), waits.eq(self.beats.valid)]
+        with m.If(waits & walk.valid & opens):
+            m.d.sync += [held.eq(following), left.eq(Mux(self.narrow, 4, 2)), waits.eq(0)]
         with m.Elif(takes):
             m.d.sync += left.eq(left - 1)
             m.d.sync += held.eq(Mux(self.narrow, held >> half, held >> _PIECE))

@@ -10,6 +10,7 @@ from m3vit.hw.commands.fields import WORD_BITS, Element, Op, Store
 from m3vit.hw.formats import RESIDUAL_BITS, RESIDUAL_GUARD_BITS
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.activations import WORD_BITS as ACTIVATION_WORD
+from m3vit.rtl.activations import Activations
 from m3vit.rtl.command import header, operands
 from m3vit.rtl.fifo import Fifo
 from m3vit.rtl.library import lanes
@@ -24,10 +25,11 @@ _QUEUE = 8
 
 class DmaOut(Component):
     """``start`` executes the DMA command in ``word``, constant until ``done``: a word of RES, XN
-    or QOH a cycle as long as the queue has room.
+    or QOH every other cycle as long as the queue has room.
 
     Ports: ``bank``, ``row`` with ``res_read``, ``xn_enable``, ``qoh_enable`` and what they grant;
-    the stores' data (``ResidualStore.LATENCY`` cycles later, as the activation stores'); ``out``.
+    the stores' data (``ResidualStore.LATENCY``, ``Activations.SIDE_LATENCY`` cycles later);
+    ``out``.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -62,14 +64,9 @@ class DmaOut(Component):
     def _read(self, m: Module) -> None:
         walk, source, fields = self.walk, self.head["src"], self.fields
         residual = source == Store.RES
-        asked, begins, room = Signal(), Signal(), Signal(range(_QUEUE + 1), init=_QUEUE)
-        granted = Cat(
-            (source == store) & getattr(self, f"{name}_ready")
-            for name, store in (("res", Store.RES), ("xn", Store.XN), ("qoh", Store.QOH))
-        ).any()
+        begins, room = Signal(), Signal(range(_QUEUE + 1), init=_QUEUE)
         m.d.sync += begins.eq(self.start)
         m.d.comb += [
-            asked.eq(walk.valid & (room != 0)),
             walk.start.eq(begins),
             walk.residual.eq(residual),
             walk.step.eq(Mux(residual, 1, 2)),
@@ -78,20 +75,17 @@ class DmaOut(Component):
             walk.first_token.eq(fields["first_token"]),
             walk.first_channel.eq(fields["first_channel"]),
             walk.half_tokens.eq(self.half_tokens),
-            walk.next.eq(asked & granted),
-            self.bank.eq(walk.bank),
-            self.row.eq(walk.row),
-            self.res_read.eq(asked & residual),
-            self.xn_read.eq(asked & (source == Store.XN)),
-            self.qoh_read.eq(asked & (source == Store.QOH)),
         ]
         pops = self.queue.r_valid & self.queue.r_ready
-        m.d.sync += room.eq(room + pops - walk.next)
-        late: Any = Cat(walk.next, walk.next & walk.end)
-        for stage in range(ResidualStore.LATENCY):
+        popped = Signal()
+        m.d.sync += [popped.eq(pops), room.eq(room + popped - walk.next)]
+        late: Any = self._ask(m, walk.valid & (room != 0), source)
+        stages = [late]
+        for stage in range(Activations.SIDE_LATENCY):
             held = Signal(2, name=f"arrives{stage}")
-            m.d.sync += held.eq(late)
-            late = held
+            m.d.sync += held.eq(stages[-1])
+            stages.append(held)
+        late = Mux(residual, stages[ResidualStore.LATENCY], stages[Activations.SIDE_LATENCY])
         words = Mux(source == Store.XN, self.xn_data, self.qoh_data)
         m.d.comb += [
             self.queue.w_valid.eq(late[0]),
@@ -102,6 +96,26 @@ class DmaOut(Component):
             m.d.sync += self.last.eq(0)
         with m.Elif(late[1]):
             m.d.sync += self.last.eq(1)
+
+    def _ask(self, m: Module, may: Value, source: Value) -> Value:
+        """From registers, every other cycle at most: a word leaves in two beats or more.
+
+        Granted, and granted the last one.
+        """
+        stores = {"res": Store.RES, "xn": Store.XN, "qoh": Store.QOH}
+        asked = Signal(len(stores))
+        ready = Cat(getattr(self, f"{name}_ready") for name in stores)
+        for index, name in enumerate(stores):
+            m.d.comb += getattr(self, f"{name}_read").eq(asked[index])
+        granted, final = (asked & ready).any(), Signal()
+        m.d.comb += self.walk.next.eq((asked == 0) & may)
+        with m.If(asked == 0):
+            m.d.sync += [self.bank.eq(self.walk.bank), self.row.eq(self.walk.row)]
+            m.d.sync += final.eq(self.walk.end)
+            m.d.sync += asked.eq(Cat(may & (source == store) for store in stores.values()))
+        with m.Elif(granted):
+            m.d.sync += asked.eq(0)
+        return Cat(granted, granted & final)
 
     def _send(self, m: Module) -> None:
         """Words in memory's format, beat by beat; the next is taken with the last beat."""

@@ -37,7 +37,6 @@ def store_ports(machine: MachineConfig) -> dict[str, Any]:
         "res_read_place": In(place),
         "res_data": Out(RESIDUAL_WORD),
         "res_write": In(1),
-        "res_write_ready": Out(1),
         "res_write_place": In(place),
         "res_write_data": In(RESIDUAL_WORD),
     }
@@ -112,5 +111,4 @@ def _residual(m: Module, engine: Any) -> None:
         residual.side_write.eq(engine.res_write),
         Value.cast(residual.side_write_place).eq(Value.cast(engine.res_write_place)),
         residual.side_write_data.eq(engine.res_write_data),
-        engine.res_write_ready.eq(residual.side_write_ready),
     ]

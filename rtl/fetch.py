@@ -71,9 +71,14 @@ class Fetch(Component):
         self.place, self.words = Signal(ADDRESS_BITS), Signal(WORDS_BITS)
         self.number = Signal(9)
         self.known, self.checked = Signal(), Signal(9)
+        self.news = Signal()
+        """A plan that no experts have followed: noticed a cycle late."""
+        m.d.sync += self.news.eq(self.plans != self.decided)
+        self.left, self.rest = Signal(9), Signal(self.machine.max_experts)
+        """Experts from ``number`` on: how many, and which of them are live."""
         m.submodules.size = self.size = RegionSize(self.machine)
         m.submodules.bytes = self.bytes = Product(TOKEN_BITS, _STRIDE_BITS)
-        words = self.words * self.sizes.beats_a_word
+        words = self.sizes.beats(self.words)
         rows = (self.bytes.p + (BEAT_BYTES - 1)) >> _LINE_SHIFT
         m.d.comb += [
             *layers(self.size, self.word),
@@ -142,6 +147,7 @@ class Fetch(Component):
                 words = gelu_bytes(self.machine) // self.machine.word_bytes
                 self._at(m, operands(self.word, Op.EXPERTS)["gelu"])
                 m.d.sync += [self.words.eq(sizes.aligned(words)), self.number.eq(0)]
+                m.d.sync += self.left.eq(operands(self.word, Op.EXPERTS)["experts"])
                 m.d.comb += self.size.start.eq(1)
                 m.next = "GELU"
             with m.Case(Op.DMA):
@@ -160,7 +166,7 @@ class Fetch(Component):
 
     def _experts(self, m: Module) -> None:
         """Start at expert 0, or wait for the plan where the command does not speculate."""
-        identity, decided = self._flag(Flag.IDENTITY), self.plans != self.decided
+        identity, decided = self._flag(Flag.IDENTITY), self.news
         reorder = self._flag(Flag.REORDER)
         early = identity | (self._flag(Flag.SPECULATE) & reorder)
         with m.If(~self.size.busy & (early | decided)):
@@ -176,21 +182,22 @@ class Fetch(Component):
         """Ask for the next; when the plan appears, count those in vain and go on with live ones."""
         fields = operands(self.word, Op.EXPERTS)
         identity = self._flag(Flag.IDENTITY)
-        appears = ~self.known & (self.plans != self.decided)
+        appears = ~self.known & self.news
         checks = self.known & ~identity & (self.checked != self.early)
-        wanted = identity | ~self.known | self.live.bit_select(self.number, 1)
-        done = self.number == fields["experts"]
+        wanted, done = identity | ~self.known | self.rest[0], self.left == 0
         m.d.comb += self.valid.eq(wanted & ~done & ~appears & ~checks)
         with m.If(appears):
             m.d.sync += [
                 self.known.eq(1),
+                self.rest.eq(self.live),
                 self.early.eq(self.number),
                 self.decided.eq(self.decided + 1),
             ]
         with m.Elif(checks):
             m.d.sync += [
                 self.checked.eq(self.checked + 1),
-                self.dropped.eq(self.dropped + ~self.live.bit_select(self.checked, 1)),
+                self.dropped.eq(self.dropped + ~self.rest[0]),
+                self.rest.eq(self.rest >> 1),
             ]
         with m.Elif(done):
             with m.If(self.known):
@@ -198,6 +205,8 @@ class Fetch(Component):
         with m.Elif(~wanted | self.ready):
             m.d.sync += [
                 self.number.eq(self.number + 1),
+                self.left.eq(self.left - 1),
+                self.rest.eq(self.rest >> 1),
                 self.place.eq(self.place + (fields["stride"] << _UNIT_SHIFT)),
                 self.loaded.eq(self.loaded + wanted),
             ]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
 from m3vit.rtl.gate_bank import GateBank
-from m3vit.rtl.library import lanes, shared
+from m3vit.rtl.library import lanes, register, shared
 from m3vit.rtl.passes import PAIR_BITS
 from m3vit.rtl.posts import GATE_BITS
 from m3vit.rtl.requantise import SHIFT_BITS
@@ -66,13 +66,21 @@ class GateResults(Component):
             for logit in lanes(lanes(group, half)[member], GATE_BITS)
         ]
         token, idle = Signal(PAIR_BITS + 1), Signal()
+        offered = Cat(*logits, result.target.pair, result.target.both)
+        held, full, taken = register(len(offered), "held"), Signal(), Signal()
+        wide = len(offered) - PAIR_BITS - 1
+        # a result every other cycle at most: no path leads from the results into the gate or back
+        m.d.comb += self.results.ready.eq(~full)
+        m.d.sync += full.eq(Mux(full, ~taken, self.results.valid))
+        with m.If(~full):
+            m.d.sync += held.eq(offered)
         m.submodules.bank = shared(
             self.bank,
-            valid=self.results.valid,
-            ready=self.results.ready,
-            logits=Cat(*logits),
-            pair=result.target.pair,
-            both=result.target.both,
+            valid=full,
+            ready=taken,
+            logits=held[:wide],
+            pair=held[wide:-1],
+            both=held[-1],
             experts=self.experts[: len(self.bank.experts)],
             top_k=self.top_k[: len(self.bank.top_k)],
             factor=self.factor,
@@ -82,5 +90,5 @@ class GateResults(Component):
             plan_entry=self.plan_entry,
             idle=idle,
         )
-        m.d.comb += [self.plan_token.eq(token), self.busy.eq(~idle)]
+        m.d.comb += [self.plan_token.eq(token), self.busy.eq(full | ~idle)]
         return m

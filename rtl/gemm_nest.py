@@ -54,19 +54,30 @@ class GemmNest(Component):
         """Counters of the four loops; a pass is made of them and moves them on."""
         m = Module()
         self._declare(m)
-        m.d.comb += [self.job.ready.eq(~self.busy), self.idle.eq(~self.busy)]
+        rests = ~self.busy & ~self.pending
+        m.d.comb += [self.job.ready.eq(rests), self.idle.eq(rests)]
+        m.d.sync += self.pending.eq(self.job.valid & self.job.ready)
+        with m.If(self.job.ready):
+            m.d.sync += self.taken.eq(self.job.payload)
+            m.d.sync += Value.cast(self.ready_early).eq(Value.cast(self.early))
         m.d.comb += self.passes.valid.eq(self.busy & self.known)
-        with m.If(self.job.valid & self.job.ready):
+        self._limit(m)
+        with m.If(self.pending):
             self._start(m)
         with m.Elif(self.passes.ready & self.passes.valid):
             self._advance(m)
-        with m.Elif(self.busy & ~self.known):
+        with m.Elif(self.busy & ~self.measured):
             self._measure(m)
+        with m.Elif(self.busy):
+            m.d.sync += self.known.eq(1)
         self._describe(m)
         return m
 
     def _declare(self, m: Module) -> None:
         self.busy, self.opening = Signal(), Signal()
+        self.pending = Signal()
+        self.taken: Any = Signal(GemmJob)
+        """The next job for a cycle: what it follows is read from the one ``held``."""
         self.held: Any = Signal(GemmJob)
         self.step, self.channel, self.row = Signal(7), Signal(7), Signal(13)
         self.panel: Any = Signal(Panel)
@@ -88,29 +99,48 @@ class GemmNest(Component):
         self.last_step, self.last_panel = Signal(), Signal()
         self.last_block, self.last_group = Signal(), Signal()
         self.known, self.size, self.end = Signal(), Signal(BLOCK_BITS), Signal(PAIR_BITS)
+        self.measured, self.final_panel = Signal(), Signal(8)
+        self.final_step, self.final_third = Signal(7), Signal(8)
+        self.until, self.earliest = Signal(PAIR_BITS + 1), Signal(NUMBER_BITS)
         m.d.comb += [
-            self.last_step.eq(self.step == self.held.steps - 1),
-            self.last_panel.eq(self.index == self.group_size - 1),
+            self.last_step.eq(self.step == self.final_step),
+            self.last_panel.eq(self.index == self.final_panel),
             self.last_group.eq(self.group_size == self.panels_left),
         ]
 
     def _measure(self, m: Module) -> None:
-        """How long the block and how large the panel group is, a cycle before their first pass."""
+        """How long the block and how large the panel group is, two cycles before their first
+        pass.
+        """
         left, limit = self.panels_left, self.held.panels_group
+        size = Mux(limit < left, limit, left)
         m.d.sync += [
-            self.known.eq(1),
-            self.group_size.eq(Mux(limit < left, limit, left)),
+            self.measured.eq(1),
+            self.group_size.eq(size),
+            self.final_panel.eq(size - 1),
             self.size.eq(self.block.size),
             self.end.eq(self.first_pair + self.block.size),
             self.last_block.eq(self.block.left <= self.block.limit),
         ]
 
+    def _limit(self, m: Module) -> None:
+        """What the block's passes wait for, in registers: known a cycle after its end."""
+        job, end = self.held, self.end << 1
+        early = self.end <= self.ready_early.pairs
+        m.d.sync += [
+            self.until.eq(Mux(end > job.tokens, job.tokens, end)),
+            self.earliest.eq(Mux(early, self.ready_early.number, self.before)),
+        ]
+
     def _start(self, m: Module) -> None:
-        job = self.job.payload
+        job = self.taken
         first = {"address": job.address, "column": Mux(job.thirds != 0, 0, job.column)}
         m.d.sync += [
             self.busy.eq(1),
             self.known.eq(0),
+            self.measured.eq(0),
+            self.final_step.eq(job.steps - 1),
+            self.final_third.eq(job.thirds - 1),
             self.opening.eq(1),
             self.held.eq(job),
             self.panels_left.eq(job.panels),
@@ -118,7 +148,6 @@ class GemmNest(Component):
             self.first_pair.eq(0),
             self.tile.eq(job.address),
             self.before.eq(self.number - 1),
-            Value.cast(self.ready_early).eq(Value.cast(self.early)),
             self.blocks.eq(0),
         ]
         self._restart_limit(m, job)
@@ -180,7 +209,7 @@ class GemmNest(Component):
 
     def _next_panel(self, m: Module, following: Signal) -> None:
         after: Any = Signal(Panel)
-        wraps = (self.held.thirds != 0) & (self.panel.inside == self.held.thirds - 1)
+        wraps = (self.held.thirds != 0) & (self.panel.inside == self.final_third)
         start = Mux(self.panel.third == 1, self.held.column, 0)  # the third to come is Q
         m.d.comb += [
             after.address.eq(following),
@@ -196,7 +225,7 @@ class GemmNest(Component):
             self._next_block(m, after)
 
     def _next_block(self, m: Module, after: Any) -> None:
-        m.d.sync += self.known.eq(0)
+        m.d.sync += [self.known.eq(0), self.measured.eq(0)]
         with m.If(self.last_group):
             m.d.sync += self.blocks.eq(self.blocks + 1)
         follows = self.follow_start + self.follow_block
@@ -223,8 +252,6 @@ class GemmNest(Component):
 
     def _describe(self, m: Module) -> None:
         p, job = self.passes.payload, self.held
-        size, end = self.size, self.end << 1
-        early = self.end <= self.ready_early.pairs
         same = (
             "tokens",
             "first_token",
@@ -239,7 +266,7 @@ class GemmNest(Component):
         m.d.comb += [getattr(p, name).eq(getattr(job, name)) for name in same]
         final = self.last_step & self.last_panel & self.last_group
         m.d.comb += [
-            p.pairs.eq(size),
+            p.pairs.eq(self.size),
             p.first_pair.eq(self.first_pair),
             p.channel.eq(self.channel),
             p.row.eq(self.row),
@@ -256,12 +283,12 @@ class GemmNest(Component):
             p.number.eq(self.number),
             p.publish.eq(final & (job.publish | (job.publish_all & self.last_block))),
             p.wait.eq(Mux(self.step == 0, job.wait, Wait.NOTHING)),
-            p.wait_for.eq(Mux(early, self.ready_early.number, self.before)),
+            p.wait_for.eq(self.earliest),
         ]
         with m.If(job.follow):
             m.d.comb += [p.wait.eq(Wait.RETIRED), p.wait_for.eq(self.follows)]
         with m.Elif(job.wait == Wait.TOKENS):
-            m.d.comb += p.wait_for.eq(Mux(end > job.tokens, job.tokens, end))
+            m.d.comb += p.wait_for.eq(self.until)
         with m.If(job.thirds != 0):
             self._describe_third(m)
 
@@ -273,6 +300,6 @@ class GemmNest(Component):
             with m.Case(1):
                 m.d.comb += [p.post.eq(Post.KEY), p.shift.eq(job.shift_key)]
             with m.Default():
-                last = self.last_step & (self.panel.inside == job.thirds - 1)
+                last = self.last_step & (self.panel.inside == self.final_third)
                 m.d.comb += [p.post.eq(Post.HIDDEN), p.shift.eq(job.shift_query)]
                 m.d.comb += p.publish.eq(last)

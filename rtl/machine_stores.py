@@ -25,7 +25,6 @@ def _residual(m: Module, core: Any, norm: Any, dma: Any) -> None:
         core.res_write.eq(dma.res_write),
         Value.cast(core.res_write_place).eq(Cat(dma.in_bank, dma.in_row)),
         core.res_write_data.eq(dma.res_write_data),
-        dma.res_write_ready.eq(core.res_write_ready),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from m3vit.hw.machine import MachineConfig
@@ -10,7 +10,7 @@ from m3vit.rtl.layernorm import LayerNorm
 from m3vit.rtl.library import shared
 from m3vit.rtl.memory import Memory
 from m3vit.rtl.passes import TOKEN_BITS
-from m3vit.rtl.residual_store import CHANNELS, ResidualStore, bank_of, place_layout, row_of
+from m3vit.rtl.residual_store import CHANNELS, ResidualStore, place_layout, row_of
 from m3vit.rtl.residual_store import WORD_BITS as RESIDUAL_WORD
 
 BUFFER_BITS = 2
@@ -80,25 +80,35 @@ class NormServer(Component):
 
     def _read(self, m: Module) -> Value:
         """A word a cycle unless its bank is busy; ``loaded`` with a token's last word."""
-        token, word, bank = Signal(TOKEN_BITS), Signal(7), Signal(BUFFER_BITS)
+        token, word, side = Signal(TOKEN_BITS), Signal(7), Signal(BUFFER_BITS)
+        bank = Signal(3)
+        """(word + 4 * (token odd)) mod 8: words of a token lie bank by bank."""
         free = Signal(range(BUFFERS + 1), init=BUFFERS)
         here: Any = self.res_place
-        asks = self.active & (token < self.tokens) & (token < self.published) & (free != 0)
-        takes, last = asks & self.res_ready, word == self.width16 - 1
+        asks, last = Signal(), word == self.width16 - 1
+        takes = asks & self.res_ready
+        ends = takes & last
+        # decided a cycle ahead, for the token that will be in turn then
+        turns = [
+            (number < self.tokens) & (number < self.published) & ((free > places) | self.played)
+            for places, number in enumerate((token, token + 1))
+        ]
+        m.d.sync += asks.eq(self.active & Mux(ends, turns[1], turns[0]))
         m.d.comb += self.starved.eq(self.active & (token < self.tokens) & (token >= self.published))
         m.d.comb += [
             self.res_read.eq(asks),
-            here.bank.eq(bank_of(word, token)),
+            here.bank.eq(bank),
             here.row.eq(row_of(word, token, self.half_tokens)),
         ]
         with m.If(self.start):
-            m.d.sync += [token.eq(0), word.eq(0)]
+            m.d.sync += [token.eq(0), word.eq(0), bank.eq(0)]
         with m.Elif(takes):
+            m.d.sync += bank.eq(Mux(last, Cat(Const(0, 2), ~token[0]), bank + 1))
             m.d.sync += word.eq(Mux(last, 0, word + 1))
             with m.If(last):
-                m.d.sync += [token.eq(token + 1), bank.eq(bank + 1)]
-        m.d.sync += free.eq(free - (takes & last) + self.played)
-        late: Any = Cat(takes, takes & last, bank, word)
+                m.d.sync += [token.eq(token + 1), side.eq(side + 1)]
+        m.d.sync += free.eq(free - ends + self.played)
+        late: Any = Cat(takes, ends, side, word)
         for stage in range(ResidualStore.LATENCY):
             held = Signal(len(late), name=f"arrives{stage}")
             m.d.sync += held.eq(late)

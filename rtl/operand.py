@@ -22,7 +22,7 @@ Entry = data.StructLayout(
 
 LIST_LATENCY = 2
 STORE_AT = LIST_LATENCY + 1
-"""Cycle after issue in which XN or QOH is asked."""
+"""Cycle after issue in which XN or QOH is asked; their banks are told the cycle before."""
 
 
 class Operand(Component):
@@ -116,27 +116,28 @@ class Operand(Component):
     def _activations(self, m: Module) -> Value:
         c, tokens = self.control, self._tokens(m)
         row = delayed(m, c.row, LIST_LATENCY, "row")
-        channel = delayed(m, c.channel, STORE_AT, "channel")
+        early = delayed(m, c.channel, STORE_AT - 1, "channel")
+        channel = delayed(m, early, 1, "channel_late")
         rows = []
         for member, token in enumerate(tokens):
             held = register(len(self.xn_row0), f"row{member}_held")
             m.d.sync += held.eq(row + token)
             rows.append(held)
-        wanted = delayed(m, Cat(c.source, c.valid), STORE_AT, "wanted")
         for store, source in (("xn", Source.XN), ("qoh", Source.QOH)):
+            wanted = delayed(m, c.valid & (c.source == source), STORE_AT - 1, f"{store}_wanted")
             m.d.comb += [
-                getattr(self, f"{store}_enable").eq(wanted[-1] & (wanted[:-1] == source)),
-                getattr(self, f"{store}_bank").eq(channel[2:4]),
+                getattr(self, f"{store}_enable").eq(wanted),
+                getattr(self, f"{store}_bank").eq(early[2:4]),
                 getattr(self, f"{store}_row0").eq(rows[0]),
                 getattr(self, f"{store}_row1").eq(rows[1]),
             ]
-        return self._selected(m, channel, wanted[:-1])
+        return self._selected(m, channel)
 
-    def _selected(self, m: Module, channel: Value, source: Value) -> Value:
+    def _selected(self, m: Module, channel: Value) -> Value:
         """R of the 32 channels; the same for all groups."""
         wait = Activations.LATENCY
         part = delayed(m, channel[:2], wait, "part")
-        hidden = delayed(m, source == Source.QOH, wait, "hidden")
+        hidden = delayed(m, self.qoh_enable, wait + 1, "hidden")
         index = part[(self.rows // 8 - 1).bit_length() :]
         members = []
         for member in range(2):

@@ -128,11 +128,11 @@ class QueryBlock(Component):
 
     def _write(self, m: Module, q: Any, granted: Value, tag: Signal) -> None:
         late: Any = granted
-        for stage in range(Activations.LATENCY):
+        for stage in range(Activations.SIDE_LATENCY):
             held = Signal(name=f"granted{stage}")
             m.d.sync += held.eq(late)
             late = held
-        tags = delayed(m, tag, Activations.LATENCY, "tag")
+        tags = delayed(m, tag, Activations.SIDE_LATENCY, "tag")
         half, lower, exists, whole = tags[0], tags[1], tags[2:4], tags[4]
         position = 5
         fields = []

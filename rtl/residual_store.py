@@ -25,11 +25,6 @@ def place_layout(machine: MachineConfig) -> data.StructLayout:
     return data.StructLayout({"bank": 3, "row": (store_depth(machine) - 1).bit_length()})
 
 
-def bank_of(word: Value, token: Value) -> Value:
-    """Bank of word (16 channels) ``word`` of ``token``: odd tokens lie four banks on."""
-    return Cat(word[:2], word[2] ^ token[0])
-
-
 def row_of(word: Value, token: Value, pairs: Value) -> Value:
     """Row (2 * (word div 8) + (token odd)) * pairs + token div 2."""
     factor = Cat(token[0], word[3:])
@@ -40,9 +35,10 @@ class ResidualStore(Component):
     """Words of 16 channels of int18; a read and a write port a bank.
 
     Ports: ``read<i>`` / ``write<i>`` of the retire unit's two members are never refused: they are
-    always in different banks.  ``side_read`` and ``side_write`` of other units are taken when
-    ``*_ready``, that is unless the retire unit uses the bank.  ``data<i>`` and ``side_data`` come
-    ``LATENCY`` cycles after their reads.
+    always in different banks.  ``side_read`` of other units is taken when ``side_read_ready``, that
+    is unless the retire unit reads the bank.  ``side_write`` comes only while nothing is retired:
+    DMA into RES runs alone.  ``data<i>`` and ``side_data`` come ``LATENCY`` cycles after their
+    reads.
     """
 
     LATENCY = 3
@@ -59,7 +55,6 @@ class ResidualStore(Component):
             {
                 **ports,
                 "side_read_ready": Out(1),
-                "side_write_ready": Out(1),
                 "data0": Out(WORD_BITS),
                 "data1": Out(WORD_BITS),
                 "side_data": Out(WORD_BITS),
@@ -69,8 +64,7 @@ class ResidualStore(Component):
     def elaborate(self, platform: object) -> Module:
         """Banks and the three results' multiplexers."""
         m = Module()
-        self._grant(m, "read")
-        self._grant(m, "write")
+        self._grant(m)
         words = [self._bank(m, index) for index in range(BANKS)]
         for port, name in (("read0", "data0"), ("read1", "data1"), ("side_read", "side_data")):
             pick = delayed(m, getattr(self, f"{port}_place").bank, 2, f"{port}_bank")
@@ -79,13 +73,13 @@ class ResidualStore(Component):
             m.d.comb += getattr(self, name).eq(held)
         return m
 
-    def _grant(self, m: Module, kind: str) -> None:
-        side = getattr(self, f"side_{kind}_place").bank
+    def _grant(self, m: Module) -> None:
+        side = self.side_read_place.bank
         taken = [
-            getattr(self, f"{kind}{member}") & (getattr(self, f"{kind}{member}_place").bank == side)
+            getattr(self, f"read{member}") & (getattr(self, f"read{member}_place").bank == side)
             for member in range(2)
         ]
-        m.d.comb += getattr(self, f"side_{kind}_ready").eq(~(taken[0] | taken[1]))
+        m.d.comb += self.side_read_ready.eq(~(taken[0] | taken[1]))
 
     def _uses(self, m: Module, name: str, index: int) -> Signal:
         uses = Signal(name=f"{name}_uses{index}")
@@ -112,6 +106,6 @@ class ResidualStore(Component):
             bank.ra0.eq(chosen(reads, "read", "row")),
             bank.wa.eq(chosen(writes, "write", "row")),
             bank.wd.eq(chosen(writes, "write", "data")),
-            bank.we.eq(writes[0] | writes[1] | (side & self.side_write_ready)),
+            bank.we.eq(writes[0] | writes[1] | side),
         ]
         return bank.rd0

@@ -106,12 +106,15 @@ class Retire(Component):
         """``advance``: nothing waits for a bank; ``moves``: a step is taken; ``ends``: the last."""
         self.count, self.advance = Signal(_COUNT_BITS), Signal()
         self.moves, self.ends = Signal(), Signal()
+        self.flows = Signal()
+        """As ``moves``, for posts that never wait for the gate or for a distance."""
         distance = Signal(range(ResidualWrite.REVISIT))
         blocked = (self.is_gate & ~self.gate.ready) | (self.is_residual & (distance != 0))
         single = self.is_hidden & ~self.target.both
         m.d.comb += [
             self.advance.eq(self.hidden.free),
-            self.moves.eq(self.results.valid & self.advance & ~blocked),
+            self.flows.eq(self.results.valid & self.advance),
+            self.moves.eq(self.flows & ~blocked),
             self.ends.eq(self.count == self._last_step(m)),
             self.results.ready.eq(self.moves & self.ends),
             Value.cast(self.gate.payload).eq(Value.cast(self.result)),
@@ -171,7 +174,7 @@ class Retire(Component):
         turn = Cat(~self.far | (second == group // 2) for group in range(self.groups))
         later = self.units[min(2, self.groups - 1)]
         m.d.comb += [
-            hidden.valid.eq(self.moves & self.is_hidden),
+            hidden.valid.eq(self.results.valid & self.is_hidden),
             hidden.codes.eq(Mux(member, Cat(*self._codes(1)), Cat(*self._codes(0)))),
             hidden.units.eq(Cat(*self.units)),
             hidden.here.eq(self.exists & turn),
@@ -222,15 +225,15 @@ class Retire(Component):
         m.d.comb += [
             self.v0.eq(Cat(*codes[0])),
             self.v1.eq(Cat(*codes[1])),
-            self.sum_add.eq(self.moves & (t.post == Post.VALUE) & (self.count == 0)),
+            self.sum_add.eq(self.flows & (t.post == Post.VALUE) & (self.count == 0)),
         ]
         place = (self.machine, t, self.count, codes)
         key_mask, key_data, key_address = key_write(*place, self.query_steps)
         value_mask, value_data, value_address = value_write(*place, self.value_columns)
         base = kv_depth(machine) // 2
-        with m.If(self.moves & (t.post == Post.KEY)):
+        with m.If(self.flows & (t.post == Post.KEY)):
             m.d.comb += self.kv_mask.eq(key_mask)
-        with m.Elif(self.moves & (t.post == Post.VALUE) & (self.count < 2)):
+        with m.Elif(self.flows & (t.post == Post.VALUE) & (self.count < 2)):
             m.d.comb += self.kv_mask.eq(value_mask)
         is_key = t.post == Post.KEY
         m.d.comb += [

@@ -97,10 +97,11 @@ class Sequencer(Component):
         m.d.comb += [
             self.block.eq(self.head["block"]),
             self.words.eq(self.size.words),
-            # nothing is under way: stores may be read and overwritten
-            self.quiet.eq(self.jobs_idle & self.settled & ~self.norm_busy & ~self.dma_busy),
             *layers(self.size, self.word),
         ]
+        # Nothing is under way: stores may be read and overwritten.  Known a cycle late: what a
+        # command begins is busy long before the next one is decoded.
+        m.d.sync += self.quiet.eq(self.jobs_idle & self.settled & ~self.norm_busy & ~self.dma_busy)
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -171,7 +172,9 @@ class Sequencer(Component):
             m.next = "NORM_START"
         # The first token that is complete shows that nobody reads XN any more, unless its
         # producer reads XN itself, block by block.
-        free = (self.published != 0) & (~self.from_xn | (self.jobs_idle & self.settled))
+        published = Signal()
+        m.d.sync += published.eq(self.published != 0)
+        free = published & (~self.from_xn | (self.jobs_idle & self.settled))
         with m.State("NORM_START"):
             with m.If(~self.table_busy & free):
                 m.d.comb += self.norm_start.eq(1)

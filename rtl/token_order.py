@@ -77,6 +77,7 @@ class TokenOrder(Component):
         self.index = Signal(range(SLOTS + 1))
         self.rank, self.least = Signal(range(self.top_k)), Signal(self.index_bits + 1)
         self.found, self.delay = Signal(), Signal(range(PlanStore.READ_LATENCY + 1))
+        begins = Signal()
         m.submodules.table = self.table = Memory(
             depth=SLOTS, width=self.index_bits, style="distributed"
         )
@@ -84,15 +85,17 @@ class TokenOrder(Component):
         with m.FSM() as fsm:
             idle, close = fsm.ongoing("IDLE"), fsm.ongoing("CLOSE")
             m.d.comb += [
-                self.active.eq(~idle),
-                self.walking.eq(~idle & ~close),
+                self.active.eq(begins | ~idle),
+                self.walking.eq(begins | (~idle & ~close)),
                 self.want.eq(fsm.ongoing("FETCH")),
                 self.give.eq(fsm.ongoing("GIVE")),
             ]
             with m.State("IDLE"):
                 m.d.sync += [self.floor.eq(self.pointer), self.used.eq(0), self.count.eq(0)]
                 m.d.sync += [self.token.eq(0), self.delay.eq(0)]
-                with m.If(self.start):
+                m.d.sync += begins.eq(self.start)
+                with m.If(begins):
+                    m.d.sync += begins.eq(0)
                     m.next = "READ"
             self._choose(m)
             self._look(m)

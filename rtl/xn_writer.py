@@ -38,7 +38,7 @@ class XnWriter(Component):
                 "tokens": In(TOKEN_BITS),
                 "width16": In(7),
                 "reserve": In(1),
-                "room": Out(1),
+                "room": Out(1, init=1),
                 "y": In(8 * self.size),
                 "y_valid": In(1),
                 "word": In(WORD_BITS),
@@ -157,14 +157,19 @@ class XnWriter(Component):
                 m.d.sync += [number.eq(0), token.eq(token + 1), row.eq(token + 1)]
 
     def _reserve(self, m: Module, popped: list[Value]) -> None:
-        rooms = []
+        rooms, reserved = [], Signal()
+        # A cycle late: no token follows in the next one, as each has two chunks or more.
+        m.d.sync += reserved.eq(self.reserve & ~self.start)
         for bank, pop in enumerate(popped):
             free = Signal(range(QUEUE + 1), name=f"free{bank}", init=QUEUE)
             word = self.word_valid & (self.index[:2] == bank)
-            taken = Mux(self.reserve, self.share[bank], word)
-            m.d.sync += free.eq(Mux(self.start, QUEUE, free + pop - taken))
-            rooms.append(free >= self.share[0])
-        m.d.comb += self.room.eq(Cat(*rooms).all())
+            taken = Mux(reserved, self.share[bank], word)
+            left = Signal.like(free, name=f"left{bank}")
+            m.d.comb += left.eq(free + pop - taken)
+            m.d.sync += free.eq(Mux(self.start, QUEUE, left))
+            rooms.append(left >= self.share[0])
+        # Of the next cycle: those that wait for room decide with it at once.
+        m.d.sync += self.room.eq(self.start | Cat(*rooms).all())
 
     def _finish(self, m: Module) -> None:
         """A token a cycle at most; banks without words of this width do not count."""
