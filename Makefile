@@ -8,7 +8,7 @@ PARTS := boards hls host hw model rtl sim
 export M3VIT_BUILD ?= build
 
 .DEFAULT_GOAL := help
-.PHONY: bitstream deploy hls help install demo test test-slow sim estimate-size bench bench-gpu bench-rtl bench-reordering test-gpu notebooks results sim-memory lint typecheck clean
+.PHONY: bitstream deploy hls help install demo test test-slow sim estimate bench bench-gpu bench-rtl bench-reordering test-gpu notebooks results sim-memory lint typecheck clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,8 +73,9 @@ bench-reordering: $(STAMP) ## Experts reordered against token by token, in RTL: 
 bench-gpu: $(STAMP) ## Kernels and encoder on a CUDA device against the best of torch; writes results/gpu.jsonl
 	@$(BIN)/m3vit bench --device cuda --out results/gpu.jsonl
 
-estimate-size: $(STAMP) ## LUT, FF, DSP, memories and path lengths of every block by open synthesis
-	@$(BIN)/python -m m3vit.rtl.size
+estimate: $(STAMP) ## Modelled cycles (MODEL=small-pascal), then size and path lengths of every block by open synthesis
+	@$(BIN)/m3vit estimate --model $(or $(MODEL),small-pascal)
+	@$(BIN)/python -W ignore -m m3vit.rtl.size
 
 BOARD ?= zcu104
 bitstream: $(STAMP) ## BOARD=zcu104 [CONFIG=machine]: Vivado's project, and the bitstream where Vivado is

@@ -1,8 +1,8 @@
-"""Counts and path lengths of a module mapped by open synthesis (a Yosys JSON netlist)."""
+"""A module mapped by open synthesis (a Yosys JSON netlist): what it takes and what it connects."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,15 @@ _LUTS_OF_RAM = {
     "SRLC16E": 1,
     "SRLC32E": 1,
 }
-_LUT = re.compile(r"LUT[1-6]$|INV$")
-_BLOCKS = {"RAMB36E2": ("bram36", 1.0), "RAMB18E2": ("bram36", 0.5), "URAM288": ("uram", 1.0)}
-_SEQUENTIAL = re.compile(r"FD|LD|DSP48|RAMB|URAM|SRL")
+_LUT = re.compile(r"LUT[1-6]$")
+_BRAM36 = {"RAMB36E2": 1.0, "RAMB18E2": 0.5}
+_WIRE = re.compile(r"INV$|MUXF|BUF|IBUF|OBUF")
+"""Combinational, without a level of its own."""
+_NOTHING = re.compile(r"VCC|GND|\$")
+_REGISTER = re.compile(r"FD|LD|DSP48|RAMB|URAM|SRL")
 """Cells at which a path ends; the asynchronous read of LUTRAM is a level."""
-
-_CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK"}
+_CLOCKS = {"C", "CLK", "WCLK", "CLKARDCLK", "CLKBWRCLK", "G"}
+_READ_ADDRESS = re.compile(r"ADDR|A\d*$|DPRA")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,108 +46,124 @@ class Size:
     dsp: int = 0
     bram36: float = 0.0
     uram: int = 0
-    levels: int = 0
-    """LUTs in a row between two registers, at most."""
-    carries: int = 0
-    """CARRY8 in a row on one path, at most (every CARRY4 of open synthesis is half of one)."""
 
-    def plus(self, other: "Size", times: int = 1) -> "Size":
-        """This and ``times`` of ``other`` inside it; paths end at a block's registers."""
+    def plus(self, other: "Size") -> "Size":
+        """This and ``other`` beside it."""
         return Size(
-            lut=self.lut + times * other.lut,
-            lutram=self.lutram + times * other.lutram,
-            ff=self.ff + times * other.ff,
-            dsp=self.dsp + times * other.dsp,
-            bram36=self.bram36 + times * other.bram36,
-            uram=self.uram + times * other.uram,
-            levels=max(self.levels, other.levels),
-            carries=max(self.carries, other.carries),
+            lut=self.lut + other.lut,
+            lutram=self.lutram + other.lutram,
+            ff=self.ff + other.ff,
+            dsp=self.dsp + other.dsp,
+            bram36=self.bram36 + other.bram36,
+            uram=self.uram + other.uram,
         )
 
 
-def measure(module: Mapping[str, Any]) -> tuple[Size, Counter[str]]:
-    """Size of a flat module, and how often it holds each cell that is not a primitive."""
-    kinds = Counter(cell["type"] for cell in module["cells"].values())
-    counts: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    bram36 = 0.0
-    for kind, number in kinds.items():
-        if _LUT.match(kind):
-            counts["lut"] += number if kind != "INV" else 0
+@dataclass(frozen=True, kw_only=True)
+class Mapped:
+    """A mapped module; bits are numbers of its own, constants are left out.
+
+    ``gates``: kind ("lut", "carry", "wire"), inputs and one output.  ``ends``: input bits of
+    registers and memories.  ``children``: instance, module and the bits of each port.  ``ports``:
+    direction ("input", "output") and bits.  ``names`` of bits that the source has names for.
+    """
+
+    size: Size
+    gates: list[tuple[str, list[int], int]]
+    ends: list[int]
+    children: list[tuple[str, str, dict[str, list[int | str]]]]
+    ports: dict[str, tuple[str, list[int | str]]]
+    names: dict[int, str]
+
+
+def read_netlist(module: Mapping[str, Any]) -> Mapped:
+    """Counts and connections of a module of ``write_json``."""
+    gates: list[tuple[str, list[int], int]] = []
+    ends: set[int] = set()
+    children = []
+    for name, cell in module["cells"].items():
+        kind = cell["type"]
+        if _REGISTER.match(kind):
+            ends.update(_bits(cell, "input"))
         elif kind in _LUTS_OF_RAM:
-            counts["lutram"] += number * _LUTS_OF_RAM[kind]
-        elif kind.startswith(("FD", "LD")):
-            counts["ff"] += number
-        elif kind.startswith("DSP48"):
-            counts["dsp"] += number
-        elif kind in _BLOCKS:
-            bram36 += number * _BLOCKS[kind][1] if _BLOCKS[kind][0] == "bram36" else 0
-            counts["uram"] += number if kind == "URAM288" else 0
-        elif not kind.startswith(("CARRY", "MUXF", "VCC", "GND", "BUF", "IBUF", "OBUF", "$")):
-            others[kind] += number
-    levels, carries = _longest(module, set(others))
-    size = Size(
-        lut=counts["lut"] + counts["lutram"],
-        lutram=counts["lutram"],
+            read = _bits(cell, "input", _READ_ADDRESS)
+            ends.update(set(_bits(cell, "input")) - set(read))
+            gates += [("lut", read, output) for output in _bits(cell, "output")]
+        elif _LUT.match(kind) or _WIRE.match(kind):
+            level = "lut" if _LUT.match(kind) else "wire"
+            inputs = _bits(cell, "input")
+            gates += [(level, inputs, output) for output in _bits(cell, "output")]
+        elif kind.startswith("CARRY"):
+            gates += _carry(cell["connections"])
+        elif not _NOTHING.match(kind):
+            children.append((name, kind, cell["connections"]))
+    return Mapped(
+        size=_count(module),
+        gates=gates,
+        ends=sorted(ends),
+        children=children,
+        ports={name: (p["direction"], p["bits"]) for name, p in module["ports"].items()},
+        names=_names(module),
+    )
+
+
+def _bits(
+    cell: Mapping[str, Any], direction: str, port: re.Pattern[str] | None = None
+) -> list[int]:
+    """Bits of a cell's ports, clocks left out."""
+    return [
+        bit
+        for name, bits in cell["connections"].items()
+        if cell["port_directions"][name] == direction
+        and name not in _CLOCKS
+        and (port is None or port.match(name))
+        for bit in bits
+        if isinstance(bit, int)
+    ]
+
+
+def _carry(wires: Mapping[str, list[int | str]]) -> Iterator[tuple[str, list[int], int]]:
+    """Output i of a carry cell depends on the inputs up to its place."""
+    start = [*wires.get("CI", []), *wires.get("CYINIT", [])]
+    for place in range(len(wires["S"])):
+        select, data = wires["S"][: place + 1], wires["DI"]
+        for port, used in (("O", place), ("CO", place + 1)):
+            output = wires[port][place] if port in wires else "x"
+            inputs = [b for b in (*start, *select, *data[:used]) if isinstance(b, int)]
+            if isinstance(output, int):
+                yield "carry", inputs, output
+
+
+def _count(module: Mapping[str, Any]) -> Size:
+    counts: Counter[str] = Counter()
+    bram36 = 0.0
+    for cell in module["cells"].values():
+        kind = cell["type"]
+        counts["lut"] += bool(_LUT.match(kind))
+        counts["lutram"] += _LUTS_OF_RAM.get(kind, 0)
+        counts["ff"] += kind.startswith(("FD", "LD"))
+        counts["dsp"] += kind.startswith("DSP48")
+        counts["uram"] += kind == "URAM288"
+        bram36 += _BRAM36.get(kind, 0)
+    lutram = counts["lutram"]
+    return Size(
+        lut=counts["lut"] + lutram,
+        lutram=lutram,
         ff=counts["ff"],
         dsp=counts["dsp"],
         bram36=bram36,
         uram=counts["uram"],
-        levels=levels,
-        carries=carries,
     )
-    return size, others
 
 
-def _longest(module: Mapping[str, Any], blocks: set[str]) -> tuple[int, int]:
-    """Most LUTs, and most CARRY8, on a path between registers, ports and blocks."""
-    cells = module["cells"]
-    drivers: dict[int, str] = {}
-    for name, cell in cells.items():
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "output":
-                drivers.update({bit: name for bit in bits if isinstance(bit, int)})
-    depths: dict[str, tuple[int, int]] = {}
-
-    def ends(name: str) -> bool:
-        kind = cells[name]["type"]
-        return bool(_SEQUENTIAL.match(kind)) or kind in blocks
-
-    def sources(name: str) -> set[str]:
-        cell = cells[name]
-        bits = (
-            bit
-            for port, wires in cell["connections"].items()
-            if cell["port_directions"][port] == "input" and port not in _CLOCKS
-            for bit in wires
-        )
-        return {drivers[bit] for bit in bits if bit in drivers}
-
-    def depth(name: str) -> tuple[int, int]:
-        """Levels up to a combinational cell's output; iterative, chains are long."""
-        stack = [name]
-        while stack:
-            current = stack[-1]
-            open_ = [s for s in sources(current) if not ends(s) and s not in depths]
-            if current in depths or not open_:
-                stack.pop()
-                known = [depths[s] for s in sources(current) if not ends(s)]
-                luts, chains = (max((d[i] for d in known), default=0) for i in (0, 1))
-                kind = cells[current]["type"]
-                is_lut = bool(_LUT.match(kind)) and kind != "INV" or kind in _LUTS_OF_RAM
-                depths[current] = (luts + is_lut, chains + kind.startswith("CARRY"))
-            else:
-                stack.extend(open_)
-        return depths[name]
-
-    found = [
-        depth(source)
-        for name in cells
-        if ends(name) or cells[name]["type"] in _LUTS_OF_RAM
-        for source in sources(name)
-        if not ends(source)
-    ]
-    ports = (bit for port in module["ports"].values() for bit in port["bits"])
-    found += [depth(drivers[b]) for b in ports if b in drivers and not ends(drivers[b])]
-    levels = max((luts for luts, _ in found), default=0)
-    return levels, -(-max((chains for _, chains in found), default=0) // 2)
+def _names(module: Mapping[str, Any]) -> dict[int, str]:
+    """The shortest name of every bit that has one."""
+    names: dict[int, str] = {}
+    for name, net in module["netnames"].items():
+        if net["hide_name"] or "$" in name:
+            continue
+        for place, bit in enumerate(net["bits"]):
+            shown = f"{name}[{place}]" if len(net["bits"]) > 1 else name
+            if isinstance(bit, int) and len(shown) < len(names.get(bit, shown + " ")):
+                names[bit] = shown
+    return names

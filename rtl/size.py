@@ -1,4 +1,4 @@
-"""Size of every block of a machine by open synthesis, against the last committed baseline.
+"""Size of a whole machine by open synthesis, block by block, against the last committed baseline.
 
 ``python -m m3vit.rtl.size`` prints the table; ``--update`` writes the baseline rtl/size.json.
 LUT, FF, DSP and memory counts are those of Yosys; place and route has not been done.
@@ -6,235 +6,119 @@ LUT, FF, DSP and memory counts are those of Yosys; place and route has not been 
 
 import argparse
 import json
+import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
-
-from amaranth.lib.wiring import Component
 
 from m3vit.hw.files import write_json
-from m3vit.hw.machine import MachineConfig, machine_preset
-from m3vit.rtl.accumulator import Accumulator
-from m3vit.rtl.activations import Activations
-from m3vit.rtl.array import Array
-from m3vit.rtl.attention_nest import AttentionNest
-from m3vit.rtl.axi_read import AxiRead
-from m3vit.rtl.axi_write import AxiWrite
-from m3vit.rtl.checks import Checks
-from m3vit.rtl.column import FIELD_BITS
-from m3vit.rtl.counters import Counters
-from m3vit.rtl.gate_bank import GateBank
-from m3vit.rtl.gelu import Gelu
-from m3vit.rtl.gemm_nest import GemmNest
-from m3vit.rtl.group import Group
-from m3vit.rtl.issue import Issue
-from m3vit.rtl.key_value import KeyValue
-from m3vit.rtl.layernorm import LayerNorm
-from m3vit.rtl.library import convert
-from m3vit.rtl.lists import ExpertLists
-from m3vit.rtl.loader import Loader
-from m3vit.rtl.netlist import Size
-from m3vit.rtl.operand import Operand
-from m3vit.rtl.plan import PlanStore
-from m3vit.rtl.progress import Progress
-from m3vit.rtl.query import QueryBlock
-from m3vit.rtl.registers import Registers
-from m3vit.rtl.requantise import Requantise
-from m3vit.rtl.residual import ResidualAdd
-from m3vit.rtl.residual_store import ResidualStore
-from m3vit.rtl.results import Results, depth_of
-from m3vit.rtl.retire import Retire
-from m3vit.rtl.ring import Ring
-from m3vit.rtl.rowfactor import RowFactor
-from m3vit.rtl.rowmax import RowMaximum
-from m3vit.rtl.run_control import RunControl
-from m3vit.rtl.scores import Scores
-from m3vit.rtl.softmax import Softmax
-from m3vit.rtl.synthesis import synthesise
-from m3vit.rtl.token_order import TokenOrder
-from m3vit.rtl.value_sums import ValueSums
-from m3vit.rtl.weigh import Weigh
+from m3vit.hw.machine import MachineConfig
+from m3vit.hw.machine_file import find_machine
+from m3vit.rtl.measure import Row, measure
+from m3vit.rtl.size_blocks import BLOCKS
 
 BASELINE = Path(__file__).with_name("size.json")
-CHIP = Size(lut=230_400, lutram=101_760, ff=460_800, dsp=1728, bram36=312, uram=96)
-"""XCZU7EV."""
+LIMITS: Mapping[str, float] = {
+    "lut": 0.7 * 230_400,
+    "lutram": 101_760,
+    "ff": 460_800,
+    "dsp": 1728,
+    "bram36": 312,
+    "uram": 96,
+    "levels": 8,
+}
+"""XCZU7EV, at most 70 % of its LUTs, and LUTs between two registers."""
 
-GATE_SLOTS = 2
-RESIDUAL_LANES = 16
-LAYERNORM_LANES = 16
-"""With 32 the chip's DSPs do not suffice; a token then takes twice the cycles (see DESIGN)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """How a block is made for a machine, and how many of it there are.
-
-    ``inside``: the block of this table that holds it, whose size counts it already.
-    """
-
-    make: Callable[[MachineConfig], Component]
-    times: Callable[[MachineConfig], int] = lambda machine: 1
-    inside: str = ""
+_COLUMNS = {name: 7 for name in ("lut", "lutram", "ff", "dsp", "bram36", "uram", "levels", "logic")}
+_WIDTHS = _COLUMNS | {"bram36": 6, "dsp": 5, "uram": 5, "levels": 6, "logic": 5}
 
 
-def _limits(machine: MachineConfig) -> dict[str, int]:
-    return {
-        "max_tokens": machine.max_tokens,
-        "max_experts": machine.max_experts,
-        "top_k": machine.max_top_k,
-    }
+def total(rows: Mapping[str, Row]) -> Row:
+    """The machine: sums, and the longest path of any block."""
+    found = Row(times=1)
+    for row in rows.values():
+        found = found.plus(row)
+    return found
 
 
-def _accumulator(machine: MachineConfig) -> Accumulator:
-    return Accumulator(
-        columns=machine.columns,
-        sum_bits=FIELD_BITS + (machine.chains - 1).bit_length(),
-        pairs=machine.accumulator_pairs,
+def table(rows: Mapping[str, Row], old: Mapping[str, Row]) -> str:
+    """One line a block (all its units together), the sum, the limits and the shares of them."""
+    names = {"lut": "LUT", "lutram": "as RAM", "ff": "FF", "dsp": "DSP", "bram36": "BRAM36"}
+    head = " ".join(f"{names.get(c, c):>{_WIDTHS[c]}}" for c in _COLUMNS)
+    lines = [f"{'block':17} {'x':>3} {head.replace('uram', 'URAM')}   LUT, levels against baseline"]
+    for name, row in sorted(rows.items()):
+        lines.append(f"{name:17} {row.times:>3} {_cells(row)}   {_change(row, old.get(name))}")
+    whole = total(rows)
+    change = _change(whole, total(old) if old else None)
+    lines.append(f"{'sum':17} {'':3} {_cells(whole)}   {change}")
+    limits = " ".join(
+        f"{LIMITS.get(c, 0) or '':>{_WIDTHS[c]}.6g}" if c in LIMITS else "" for c in _COLUMNS
     )
-
-
-def _groups(machine: MachineConfig) -> int:
-    return machine.groups
-
-
-def _rows(machine: MachineConfig) -> int:
-    return 2 * machine.groups
-
-
-BLOCKS: Mapping[str, Block] = MappingProxyType(
-    {
-        "group": Block(
-            make=lambda m: Group(rows=m.rows, columns=m.columns), times=_groups, inside="array"
-        ),
-        "accumulator": Block(make=_accumulator, times=_groups, inside="array"),
-        "requantise": Block(make=lambda m: Requantise(m.columns), times=_groups, inside="array"),
-        "gelu": Block(make=lambda m: Gelu(m.columns), times=_groups, inside="array"),
-        "scores": Block(make=lambda m: Scores(m.columns), times=_groups, inside="array"),
-        "rowmax": Block(
-            make=lambda m: RowMaximum(columns=m.columns, pairs=m.accumulator_pairs),
-            times=_groups,
-            inside="array",
-        ),
-        "softmax": Block(
-            make=lambda m: Softmax(rows=m.rows, pairs=m.accumulator_pairs),
-            times=_groups,
-            inside="operand",
-        ),
-        "rowfactor": Block(
-            make=lambda m: RowFactor(
-                rows=m.rows, pairs=m.accumulator_pairs, max_tokens=m.max_tokens
-            ),
-            times=_rows,
-            inside="array",
-        ),
-        "weigh": Block(make=lambda m: Weigh(RESIDUAL_LANES), times=lambda m: 2, inside="retire"),
-        "residual": Block(
-            make=lambda m: ResidualAdd(RESIDUAL_LANES), times=lambda m: 2, inside="retire"
-        ),
-        "layernorm": Block(make=lambda m: LayerNorm(size=LAYERNORM_LANES, max_width=m.max_width)),
-        "gate_bank": Block(
-            make=lambda m: GateBank(
-                panel=m.panel // 2,
-                max_experts=m.max_experts,
-                max_top_k=m.max_top_k,
-                pair_bits=(m.max_tokens // 2 - 1).bit_length(),
-                slots=GATE_SLOTS,
-            )
-        ),
-        "array": Block(make=Array),
-        "operand": Block(make=Operand),
-        "retire": Block(make=Retire),
-        "results": Block(make=Results),
-        "loader": Block(make=lambda m: Loader(m, Operand.LATENCY)),
-        "issue": Block(make=lambda m: Issue(m, depth_of(m))),
-        "query": Block(make=QueryBlock),
-        "ring": Block(make=Ring),
-        "activations": Block(make=Activations, times=lambda m: 2),
-        "residual_store": Block(make=ResidualStore),
-        "key_value": Block(make=KeyValue, times=_groups),
-        "value_sums": Block(make=ValueSums),
-        "gemm_nest": Block(make=GemmNest),
-        "attention_nest": Block(make=AttentionNest),
-        "progress": Block(make=lambda m: Progress()),
-        "plan": Block(make=lambda m: PlanStore(**_limits(m))),
-        "lists": Block(make=lambda m: ExpertLists(**_limits(m))),
-        "token_order": Block(make=TokenOrder),
-        "registers": Block(make=Registers),
-        "counters": Block(make=lambda m: Counters()),
-        "axi_read": Block(
-            make=lambda m: AxiRead(data_bits=m.port_bits), times=lambda m: m.memory_ports
-        ),
-        "axi_write": Block(make=lambda m: AxiWrite(data_bits=m.port_bits)),
-        "checks": Block(make=Checks),
-        "run_control": Block(make=lambda m: RunControl()),
-    }
-)
-
-
-def measure_blocks(machine: MachineConfig, names: list[str]) -> dict[str, Size]:
-    """Size of one of each named block; progress on stderr."""
-    cache: dict[str, tuple[Size, Counter[str]]] = {}
-    sizes = {}
-    for number, name in enumerate(names, 1):
-        print(f"[{number}/{len(names)}] {name}", file=sys.stderr)
-        design = convert(BLOCKS[name].make(machine), f"{name}_top")
-        sizes[name] = synthesise(design, cache)
-    return sizes
-
-
-def table(machine: MachineConfig, sizes: Mapping[str, Size], old: Mapping[str, Size]) -> str:
-    """One line a block, the sum over the machine, its share of the chip."""
-    columns = [field.name for field in fields(Size)]
-    head = f"{'block':12} {'x':>2} " + " ".join(f"{name:>8}" for name in columns)
-    lines, total = [head + "   LUT against baseline"], Size()
-    for name, size in sizes.items():
-        times = BLOCKS[name].times(machine)
-        total = total.plus(size, 0 if BLOCKS[name].inside else times)
-        cells = " ".join(f"{getattr(size, column):>8g}" for column in columns)
-        change = f"{size.lut - old[name].lut:+d}" if name in old else "new"
-        lines.append(f"{name:12} {times:>2} {cells}   {change}")
-    cells = " ".join(f"{getattr(total, column):>8g}" for column in columns)
-    lines.append(f"{'sum':12} {'':2} {cells}")
-    shares = (
-        f"{100 * getattr(total, column) / getattr(CHIP, column):>7.1f}%"
-        if getattr(CHIP, column)
-        else " " * 8
-        for column in columns
+    lines.append(f"{'limit':17} {'':3} {limits}")
+    shares = " ".join(
+        f"{100 * getattr(whole, c) / LIMITS[c]:>{_WIDTHS[c] - 1}.0f}%" if c in LIMITS else ""
+        for c in _COLUMNS
     )
-    return "\n".join([*lines, f"{'of XCZU7EV':12} {'':2} " + " ".join(shares)])
+    return "\n".join([*lines, f"{'share of limit':17} {'':3} {shares}"])
 
 
-def read_baseline(machine: MachineConfig) -> dict[str, Size]:
-    """Sizes of the last committed run for ``machine``; none if there was no such run."""
+def _cells(row: Row) -> str:
+    return " ".join(f"{getattr(row, c):>{_WIDTHS[c]}g}" for c in _COLUMNS)
+
+
+def _change(row: Row, old: Row | None) -> str:
+    return "new" if old is None else f"{row.lut - old.lut:+d}, {row.levels - old.levels:+d}"
+
+
+def read_baseline(machine: MachineConfig) -> dict[str, Row]:
+    """Rows of the last committed run for ``machine``; none if there was no such run."""
     if not BASELINE.exists():
         return {}
     stored = json.loads(BASELINE.read_text()).get(machine.name, {})
-    return {name: Size(**values) for name, values in stored.items()}
+    return {name: Row(**values) for name, values in stored.items()}
+
+
+def excesses(rows: Mapping[str, Row]) -> list[str]:
+    """What is above its limit, a line each."""
+    whole = total(rows)
+    found = [
+        f"{name}: {getattr(whole, name):g} of {limit:g}"
+        for name, limit in LIMITS.items()
+        if name != "levels" and getattr(whole, name) > limit
+    ]
+    deep = [(name, row) for name, row in rows.items() if row.levels > LIMITS["levels"]]
+    return found + [f"{name}: {r.levels} levels: {' > '.join(r.path)}" for name, r in deep]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="m3vit.rtl.size", description=__doc__)
-    parser.add_argument("blocks", nargs="*", help=f"some of: {', '.join(BLOCKS)} (default all)")
-    parser.add_argument("--machine", default="zcu104", help="machine preset")
+    parser.add_argument("--machine", default="zcu104", help="preset, or a .json or .toml file")
     parser.add_argument("--update", action="store_true", help=f"write {BASELINE.name}")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--paths",
+        nargs="*",
+        default=[],
+        choices=BLOCKS,
+        metavar="BLOCK",
+        help="blocks whose longest path to name",
+    )
     chosen = parser.parse_args(arguments)
-    unknown = sorted(set(chosen.blocks) - set(BLOCKS))
-    if unknown:
-        parser.error(f"unknown blocks {', '.join(unknown)}")
-    machine = machine_preset(chosen.machine)
-    old = read_baseline(machine)
-    sizes = measure_blocks(machine, chosen.blocks or list(BLOCKS))
-    plain = {name: asdict(size) for name, size in sizes.items()}
-    print(json.dumps(plain, indent=1) if chosen.json else table(machine, sizes, old))
+    machine = find_machine(chosen.machine)
+    home = Path(os.environ.get("M3VIT_BUILD", "build")).resolve() / "size"
+    rows = measure(machine, home)
+    plain = {name: asdict(row) for name, row in rows.items()}
+    print(json.dumps(plain, indent=1) if chosen.json else table(rows, read_baseline(machine)))
+    for name in chosen.paths:
+        print(f"{name}: {' > '.join(rows[name].path)}")
     if chosen.update:
-        merged = {name: asdict(size) for name, size in old.items()} | plain
         whole = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-        print(f"wrote {write_json(BASELINE, whole | {machine.name: merged})}", file=sys.stderr)
+        print(f"wrote {write_json(BASELINE, whole | {machine.name: plain})}", file=sys.stderr)
+    above = excesses(rows)
+    verdict = "\n".join(f"above the limit: {line}" for line in above) or "all within the limits"
+    print(verdict, file=sys.stderr if chosen.json else sys.stdout)
     return 0
 
 
