@@ -22,7 +22,8 @@ module {name}(clk, rst, x, kind, y, we, wa, wd);
   initial y = 0;
   always @(posedge clk) begin
     if (we) entries[wa] <= wd;
-    y <= {{ {reads} }};
+    else y[{middle}:0] <= {{ {first} }};
+    y[{top}:{middle}+1] <= {{ {second} }};
   end
 endmodule
 """
@@ -108,11 +109,16 @@ class Gelu(Component):
     @property
     def model(self) -> str:
         """The module for simulation (see ``library.convert``): one table, as all hold the same."""
-        lanes = 2 * self.columns
-        reads = ", ".join(
-            f"entries[{{kind[{lane % self.columns}], ~x[{8 * lane + 7}], x[{8 * lane} +: 7]}}]"
-            for lane in reversed(range(lanes))
-        )
+        columns = self.columns
+        reads = [
+            f"entries[{{kind[{lane % columns}], ~x[{8 * lane + 7}], x[{8 * lane} +: 7]}}]"
+            for lane in range(2 * columns)
+        ]
         return _MODEL.format(
-            name=self.module_name, top=8 * lanes - 1, kinds=self.columns - 1, reads=reads
+            name=self.module_name,
+            top=16 * columns - 1,
+            middle=8 * columns - 1,
+            kinds=columns - 1,
+            first=", ".join(reversed(reads[:columns])),
+            second=", ".join(reversed(reads[columns:])),
         )
