@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 
 from m3vit.hls.csynth import find_report, read_report
@@ -16,6 +15,7 @@ from m3vit.hls.project import MANIFEST, generate, read_project
 from m3vit.hls.ranges import ranges_of
 from m3vit.hls.readme import MODEL, check, table_text, write
 from m3vit.hls.records import estimate_records, kernel_macs
+from m3vit.hls.rtl_profile import read_rtl_profile
 from m3vit.hls.synth import synthesise
 from m3vit.hls.tables import write_tables
 from m3vit.hw.errors import ConfigurationError
@@ -95,18 +95,20 @@ def _report(args: argparse.Namespace) -> int:
 
 def _estimate(args: argparse.Namespace) -> int:
     chosen = _parallelism(args)
+    counted = read_rtl_profile(args.rtl) if args.rtl else None
     if args.package:
         package = read_package(args.package)
         config, machine = package.config, package.machine
-        rows = package_rows(package, chosen)
+        rows = package_rows(package, chosen, counted)
     else:
         config, machine = model_preset(args.model), machine_preset(args.machine)
-        rows = preset_rows(args.model, args.machine, chosen)
+        rows = preset_rows(args.model, args.machine, chosen, counted)
     if args.records:
-        for record in estimate_records(config, machine, rows, chosen):
+        digest = counted.digest if counted else ""
+        for record in estimate_records(config, machine, rows, chosen, digest):
             print(record.to_json())
         return 0
-    print(json.dumps([asdict(row) for row in rows]) if args.json else render(rows))
+    print(json.dumps([row.to_dict() for row in rows]) if args.json else render(rows))
     return 0
 
 
@@ -138,11 +140,13 @@ def _ranges(args: argparse.Namespace) -> int:
 def _table(args: argparse.Namespace) -> int:
     if (args.write or args.check) and (args.model or args.trace):
         raise ConfigurationError("the README's table has its own model and trace; leave both out")
+    if args.rtl and not args.write:
+        raise ConfigurationError("--rtl goes into the README's table; use it with --write")
     if args.check:
         check()
         said = "hls/README.md is up to date"
     elif args.write:
-        said = f"wrote {write()}"
+        said = f"wrote {write(read_rtl_profile(args.rtl) if args.rtl else None)}"
     else:
         said = table_text(args.model or MODEL, trace=args.trace)
     print(json.dumps({"text": said}) if args.json else said)

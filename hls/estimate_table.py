@@ -1,7 +1,8 @@
-"""Estimates of all layers beside the cost model's figures for the RTL's machine."""
+"""Estimates of all layers beside the RTL's machine: by its cost model, and as counted in RTL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from m3vit.hls.estimate import estimate
 from m3vit.hls.from_package import layers_of
 from m3vit.hls.layer import HlsLayer, Kind, Parallelism
 from m3vit.hls.resources import ZCU104, resources
+from m3vit.hls.rtl_profile import LAYERS, RtlProfile
 from m3vit.hls.shapes import shape_layer
 from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost.cycles import estimate_cycles
@@ -18,14 +20,12 @@ from m3vit.hw.machine import MachineConfig, machine_preset
 from m3vit.hw.package import Package
 from m3vit.hw.presets import model_preset
 from m3vit.hw.record_table import text_table
-
-FEED_FORWARD = ("mlp", "gate", "experts")
-"""Phases of the cost model that a kernel's layer covers."""
+from m3vit.hw.records import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One layer; all figures are modelled."""
+    """One layer; all figures but ``rtl_cycles`` are modelled."""
 
     layer: str
     cycles: int
@@ -38,10 +38,28 @@ class Row:
     dsp: int
     bram18: int
     uram: int
+    rtl_cycles: int | None = None
+    """Counted in simulation of that machine's RTL (``rtl_profile``); None without a profile."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, and the evidence of every figure that there is."""
+        values = asdict(self)
+        evidence = {
+            name: (Evidence.RTL if name == "rtl_cycles" else Evidence.MODELLED).value
+            for name, value in values.items()
+            if name != "layer" and value is not None
+        }
+        return {**values, "evidence": evidence}
 
 
-def package_rows(package: Package, parallelism: Parallelism) -> list[Row]:
-    """The layers of ``package`` on the routing of its recorded sample, first task."""
+def package_rows(
+    package: Package, parallelism: Parallelism, counted: RtlProfile | None = None
+) -> list[Row]:
+    """The layers of ``package`` on the routing of its recorded sample, first task.
+
+    Raises:
+        RtlProfileError: ``counted`` is of another package.
+    """
     golden, config = package.golden(), package.config
     first = config.task_names[0]
     counts = np.array(
@@ -51,18 +69,25 @@ def package_rows(package: Package, parallelism: Parallelism) -> list[Row]:
         ],
         np.int64,
     ).reshape(-1, config.experts)
-    return _rows(config, package.machine, layers_of(package), counts, parallelism)
+    if counted:
+        counted.require(config, package.machine, package.digest)
+    return _rows(config, package.machine, layers_of(package), counts, parallelism, counted)
 
 
-def preset_rows(model: str, machine: str, parallelism: Parallelism) -> list[Row]:
-    """The layers of a preset with queues as equal as they can be.
+def preset_rows(
+    model: str, machine: str, parallelism: Parallelism, counted: RtlProfile | None = None
+) -> list[Row]:
+    """The layers of a preset with queues as equal as they can be; ``counted`` has its run's.
 
     Raises:
+        RtlProfileError: ``counted`` is of another model or machine.
         ConfigurationError: unknown names, or shapes that the templates cannot build.
     """
     config, chosen = model_preset(model), machine_preset(machine)
     layers = [shape_layer(config, chosen, block) for block in range(config.blocks)]
-    return _rows(config, chosen, layers, balanced_counts(config), parallelism)
+    if counted:
+        counted.require(config, chosen)
+    return _rows(config, chosen, layers, balanced_counts(config), parallelism, counted)
 
 
 def _rows(
@@ -71,17 +96,22 @@ def _rows(
     layers: Sequence[HlsLayer],
     counts: Int64,
     parallelism: Parallelism,
+    counted: RtlProfile | None,
 ) -> list[Row]:
     report = estimate_cycles(config, machine, counts)
     spent = {block: 0.0 for block in range(config.blocks)}
     for part in report.phases:
-        if part.phase in FEED_FORWARD:
+        if part.phase in LAYERS:
             spent[part.block] += part.cycles
     queues = dict(zip(config.moe_blocks, counts.tolist(), strict=True))
-    return [
+    rows = [
         _row(layer, queues.get(block), round(spent[block]), parallelism)
         for block, layer in enumerate(layers)
     ]
+    if counted is None:
+        return rows
+    cycles = counted.cycles(config, report)
+    return [replace(row, rtl_cycles=n) for row, n in zip(rows, cycles, strict=True)]
 
 
 def _row(layer: HlsLayer, counts: list[int] | None, rtl: int, parallelism: Parallelism) -> Row:
@@ -103,14 +133,20 @@ def _row(layer: HlsLayer, counts: list[int] | None, rtl: int, parallelism: Paral
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The rows as text, the ZCU104's cells below."""
+    """The rows as text, the ZCU104's cells below; a column of counted cycles if there are any."""
     head = ("layer", "cycles", "route", "experts", "bound by", "weights B", "RTL machine")
+    counted = any(row.rtl_cycles is not None for row in rows)
+    more = ("RTL counted",) if counted else ()
     body = [
         (r.layer, str(r.cycles), str(r.route), str(r.experts), r.bound, str(r.weight_bytes))
-        + (str(r.rtl_model_cycles), str(r.dsp), str(r.bram18), str(r.uram))
+        + (str(r.rtl_model_cycles), *((str(r.rtl_cycles),) if counted else ()))
+        + (str(r.dsp), str(r.bram18), str(r.uram))
         for r in rows
     ]
-    has = ("a ZCU104 has", "", "", "", "", "", "", *(str(count) for count in ZCU104.values()))
-    right = (False, True, True, True, False, *(True,) * 5)
-    table = text_table([(*head, "DSP", "BRAM18", "URAM"), *body, has], right)
-    return f"{table}\nall figures modelled: loops of the kernel, and hw.cost for the RTL's machine"
+    has = ("a ZCU104 has", *("",) * (6 + counted), *(str(count) for count in ZCU104.values()))
+    right = (False, True, True, True, False, *(True,) * (5 + counted))
+    table = text_table([(*head, *more, "DSP", "BRAM18", "URAM"), *body, has], right)
+    said = "modelled: loops of the kernel, and hw.cost for the RTL's machine"
+    if not counted:
+        return f"{table}\nall figures {said}"
+    return f"{table}\nRTL counted: in simulation, on that run's routing; all else {said}"

@@ -1,6 +1,7 @@
 """HLS kernels as the result records that every machine of this project prints."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from m3vit.hls.estimate_table import Row
 from m3vit.hls.layer import Kind, Parallelism
@@ -9,6 +10,11 @@ from m3vit.hw.config import ModelConfig
 from m3vit.hw.cost.macs import Layer, encoder_costs
 from m3vit.hw.machine import MachineConfig
 from m3vit.hw.records import Evidence, Figure, ResultRecord, figure
+
+RTL_SOURCE = (
+    "m3vit hls estimate --records --rtl: waits and experts as a profile of the RTL counts them, on "
+    "that run's routing; gate and MLP by their passes"
+)
 
 COVERED = (Layer.MLP, Layer.GATE, Layer.EXPERTS)
 """Layers that kernels compute; attention is not among them."""
@@ -42,10 +48,15 @@ def estimate_records(
     machine: MachineConfig,
     rows: Sequence[Row],
     parallelism: Parallelism,
+    digest: str = "",
 ) -> list[ResultRecord]:
     """What the kernels, one call after the other, and the RTL's machine need for the same layers.
 
-    Both are modelled, at the machine's clock: Vitis HLS has scheduled nothing here.
+    Both are modelled, at the machine's clock: Vitis HLS has scheduled nothing here.  A third record
+    holds what was counted in simulation of the RTL, where ``rows`` have it.
+
+    Args:
+        digest: of the package that the RTL ran, if it did.
     """
     made = "m3vit hls estimate --records"
     kernels = (
@@ -56,7 +67,7 @@ def estimate_records(
     memory = BRAM18_BYTES * most["bram18"] + URAM_BYTES * most["uram"]
     beyond = ", ".join(name for name, count in ZCU104.items() if most[name] > count)
     device = f"HLS kernels, DO NOT FIT ({beyond})" if beyond else "HLS kernels"
-    return [
+    records = [
         _record(config, machine, device, sum(r.cycles for r in rows), kernels, memory),
         _record(
             config,
@@ -66,6 +77,20 @@ def estimate_records(
             ours,
         ),
     ]
+    counted = [row.rtl_cycles for row in rows if row.rtl_cycles is not None]
+    return [*records, _rtl_record(config, machine, sum(counted), digest)] if counted else records
+
+
+def _rtl_record(
+    config: ModelConfig, machine: MachineConfig, cycles: int, digest: str
+) -> ResultRecord:
+    """As :func:`_record`, but cycles and latency counted, at the clock that the machine aims at."""
+    base = _record(config, machine, f"{machine.name} RTL", cycles, RTL_SOURCE)
+    counted = {
+        name: figure(name, base.value(name), Evidence.RTL, RTL_SOURCE)
+        for name in ("cycles", "latency_ms")
+    }
+    return replace(base, package_digest=digest, figures={**base.figures, **counted})
 
 
 def _record(

@@ -54,7 +54,12 @@ def _estimate(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--model", help="preset, with balanced queues (see `m3vit presets`)")
     parser.add_argument("--machine", default="zcu104", help="order of weights for --model")
     parser.add_argument("--records", action="store_true", help="print result records, all layers")
+    _rtl(parser, "cycles that the RTL counted beside them (`m3vit run --device rtl --profile`)")
     _parallelism(parser)
+
+
+def _rtl(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--rtl", type=Path, metavar="PROFILE.json", help=text)
 
 
 def _table(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +68,7 @@ def _table(parser: argparse.ArgumentParser) -> None:
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--write", action="store_true", help="bring hls/README.md up to date")
     change.add_argument("--check", action="store_true", help="exit 2 if hls/README.md is not")
+    _rtl(parser, "counted cycles to --write (default: those that are there stay)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -5,7 +5,10 @@ import pytest
 
 from m3vit.hls.project import MEMORY
 from m3vit.host.cli import main
-from m3vit.hw.records import ResultRecord
+from m3vit.hw.machine import machine_preset
+from m3vit.hw.presets import model_preset
+from m3vit.hw.records import Evidence, ResultRecord
+from tests.hls.rtl_profiles import profile_of, written
 from tests.hls.test_csynth import reports
 from tests.support.packages import compiled
 
@@ -89,6 +92,7 @@ def test_estimates_of_a_package_and_of_a_preset(
     assert main(["hls", "estimate", "--package", str(package), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["layer"] for row in rows] == ["block0.mlp", "block1.moe"]
+    assert all("rtl_cycles" not in row["evidence"] for row in rows)
     assert all(row["cycles"] > row["rtl_model_cycles"] > 0 for row in rows)
     assert main(["hls", "estimate", "--model", "small-pascal", "--unroll", "2"]) == 0
     assert "all figures modelled" in capsys.readouterr().out
@@ -110,6 +114,47 @@ def test_estimates_as_records_of_equal_work(
     # 12 blocks of 1025 tokens: six MLPs 384-1536-384, six mixtures of four experts and a gate.
     both = 2 * 1025 * 384 * 1536
     assert kernels.value("macs") == 12 * both + 6 * 1025 * 384 * 16
+
+
+def test_counted_cycles_stand_beside_the_estimates(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, machine = model_preset("small-pascal"), machine_preset("zcu104")
+    profile = written(tmp_path / "p.json", profile_of(config, machine, 500))
+    arguments = ["hls", "estimate", "--model", "small-pascal", "--rtl", str(profile)]
+    assert main([*arguments, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["evidence"]["rtl_cycles"] for row in rows} == {"rtl"}
+    assert {row["evidence"]["rtl_model_cycles"] for row in rows} == {"modelled"}
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "RTL counted" in text.splitlines()[0] and str(rows[1]["rtl_cycles"]) in text
+    assert main([*arguments, "--records"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    kernels, ours, counted = (ResultRecord.from_json(line) for line in lines)
+    assert counted.device == "zcu104 RTL" and counted.package_digest == "d"
+    assert counted.value("cycles") == sum(row["rtl_cycles"] for row in rows)
+    assert counted.figures["cycles"].evidence is counted.figures["latency_ms"].evidence
+    assert counted.figures["cycles"].evidence is Evidence.RTL
+    assert {one.figures["cycles"].evidence for one in (kernels, ours)} == {Evidence.MODELLED}
+    assert counted.value("latency_ms") == pytest.approx(counted.value("cycles") / 300e3)
+    assert (
+        len({(one.model, one.value("tokens"), one.value("macs")) for one in (ours, counted)}) == 1
+    )
+
+
+@pytest.mark.parametrize("source", ["package", "model"])
+def test_a_profile_of_something_else_is_one_line(
+    source: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, machine = model_preset("small-pascal"), machine_preset("zcu104")
+    profile = written(tmp_path / "p.json", profile_of(config, machine))
+    of = {"package": str(package), "model": "tiny-224"}[source]
+    assert main(["hls", "estimate", f"--{source}", of, "--rtl", str(profile)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 1 and "small-pascal" in said.err
+    assert main(["hls", "table", "--rtl", str(profile)]) == 2
+    assert "use it with --write" in capsys.readouterr().err
 
 
 def test_ranges_and_tables(

@@ -83,6 +83,7 @@ def test_profile_writes_a_folder_a_run(
     package: Package, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--package", str(package.path), "--task", "depth", "--task", "edges"]
+    estimate = ["hls", "estimate", "--package", str(package.path), "--json"]
     out = tmp_path / "profile"
     assert main(["run", str(photo), *words, "--device", "rtl", "--profile", str(out)]) == 0
     text = capsys.readouterr().out
@@ -91,6 +92,9 @@ def test_profile_writes_a_folder_a_run(
         assert f"wrote {folder / 'profile.png'}" in text
         found = json.loads((folder / "profile.json").read_text())
         assert sum(step["counts"]["CYCLES"] for step in found["steps"]) > 1000
+        assert main([*estimate, "--rtl", str(folder / "profile.json")]) == 0
+        layers = json.loads(capsys.readouterr().out)
+        assert all(layer["rtl_cycles"] > 0.8 * layer["rtl_model_cycles"] for layer in layers)
     assert "attention" in text and "experts" in text
     assert main(["run", str(photo), *words, "--profile", str(out)]) == 2
     assert "needs --device rtl" in capsys.readouterr().err
