@@ -83,6 +83,7 @@ _MACHINES = {
     "rtl": "ours, RTL in simulation",
     "cost model": "ours, cost model of the same package",
     "zcu104 cost model": "ours, zcu104 cost model",
+    "zcu104 RTL": "ours, zcu104 RTL in simulation",
     "zcu104 speculative": "ours, zcu104, next block's experts fetched ahead",
     "HLS kernels": "ours, HLS kernels, not synthesised",
     "a100-offload on-demand": "A100, experts over PCIe on demand",

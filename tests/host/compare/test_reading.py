@@ -7,6 +7,7 @@ import pytest
 
 from m3vit.boards.board import load_board
 from m3vit.host.cli import main
+from m3vit.host.compare.entry import entry_of_record
 from m3vit.host.compare.reading import (
     RECORDS,
     CompareError,
@@ -16,10 +17,11 @@ from m3vit.host.compare.reading import (
     read_entries,
     read_published,
 )
+from m3vit.host.compare.rows import one_row
 from m3vit.hw.cost import estimate_cycles
 from m3vit.hw.cost.macs import encoder_macs
 from m3vit.hw.presets import MODELS
-from m3vit.hw.records import Evidence
+from m3vit.hw.records import Evidence, ResultRecord
 from tests.host.compare.entries import estimate, record
 
 
@@ -120,12 +122,23 @@ def test_committed_estimates_are_what_the_presets_say() -> None:
 def test_committed_parts_are_what_their_commands_say_now(
     name: str, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Of the HLS layers those that are computed: what the RTL counted needs its run's profile."""
     tail = {"hls": ["--records"], "simulate": ["--machine", "monde", "--policy", "monde", "--json"]}
     assert main([*command, *tail[command[0]]]) == 0
     now = capsys.readouterr().out.splitlines()
     assert now and set(now) <= set((RECORDS / f"{name}.jsonl").read_text().splitlines()), (
         "stale: run `make results` and commit"
     )
+
+
+def test_what_the_rtl_counted_stands_beside_the_kernels() -> None:
+    """Its cycles need the run's profile, so nothing here says that they are today's."""
+    lines = (RECORDS / "hls-small-pascal.jsonl").read_text().splitlines()
+    kernels, model, counted = (ResultRecord.from_json(line) for line in lines)
+    assert counted.device == "zcu104 RTL" and len(counted.package_digest) == 64
+    assert counted.figures["cycles"].evidence is Evidence.RTL
+    assert counted.value("cycles") == pytest.approx(model.value("cycles"), rel=0.1)
+    one_row([entry_of_record(one) for one in (kernels, model, counted)])
 
 
 def test_committed_estimates_are_those_of_the_cost_model_now() -> None:
