@@ -252,17 +252,7 @@ class GemmNest(Component):
 
     def _describe(self, m: Module) -> None:
         p, job = self.passes.payload, self.held
-        same = (
-            "tokens",
-            "first_token",
-            "source",
-            "gather",
-            "buffer",
-            "weighted",
-            "guard",
-            "group_step",
-            "limit",
-        )
+        same = "tokens first_token source gather buffer weighted guard group_step limit".split()
         m.d.comb += [getattr(p, name).eq(getattr(job, name)) for name in same]
         final = self.last_step & self.last_panel & self.last_group
         m.d.comb += [
