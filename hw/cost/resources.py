@@ -67,7 +67,7 @@ def _unit(machine: MachineConfig, unit: str, has_uram: bool) -> UnitResources:
     names = tuple(block.name for block in blocks)
     memories = [store for store in stores(machine) if store.block in names]
     ultra = [store for store in memories if store.large and has_uram]
-    counts = [block.count(machine) for block in blocks]
+    counts = [block.cells(machine) for block in blocks]
     dsps = _dsps(machine)
     return UnitResources(
         unit=unit,

@@ -120,7 +120,7 @@ class Block(NamedTuple):
         deep, was = (-(-self.words(each) // LUTRAM_WORDS) for each in (machine, REFERENCE))
         return logic, logic * deep / was
 
-    def count(self, machine: MachineConfig) -> tuple[float, float]:
+    def cells(self, machine: MachineConfig) -> tuple[float, float]:
         """LUT and FF on ``machine``."""
         logic, memory = self.scales(machine)
         return self.lut * logic + self.lutram * memory, self.ff * logic
