@@ -218,12 +218,18 @@ def test_ctrl_c_leaves_the_machine_idle_and_the_buffers_free(
     platform: RtlPlatform, package: Package, reference: ReferenceDevice
 ) -> None:
     platform.slice_s /= 20
-    started = threading.Event()
-    during_the_run(platform, started.set)
+    started, pressed = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        started.set()
+        pressed.wait(30)  # however late the other thread is, the run is still under way
+
+    during_the_run(platform, hold)
 
     def press() -> None:
         started.wait(30)
         os.kill(os.getpid(), signal.SIGINT)
+        pressed.set()
 
     with Accelerator(platform, SMALL) as driver:
         driver.load(package)
